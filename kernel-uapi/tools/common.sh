@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # most variables are for the tools that source this
+#
+# Sourced by every tool here: paths, messages, the lock, and what fetch found.
+
+set -euo pipefail
+export LC_ALL=C
+
+repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
+tools=$repo/kernel-uapi/tools
+patches=$repo/kernel-uapi/patches/linux-6.12
+downloads=$repo/build/downloads
+work=$repo/build/kernel
+kernels=$repo/build/kernels
+tree=$work/linux-6.12
+tool=${0##*/}
+jobs=${JOBS:-$(nproc)}
+mkdir -p "$work" "$kernels"
+
+say()
+{
+	printf '%s: %s\n' "$tool" "$*"
+}
+
+die()
+{
+	printf '%s: %s\n' "$tool" "$*" >&2
+	exit 1
+}
+
+need()
+{
+	local c missing=()
+
+	for c in "$@"; do
+		command -v "$c" > /dev/null || missing+=("$c")
+	done
+	[ ${#missing[@]} -eq 0 ] || die "missing: ${missing[*]} (tests/setup-host installs what is needed)"
+}
+
+# One tool at a time works on build/kernel. A tool started by another one runs under that one's lock.
+lock()
+{
+	[ -z "${KERNEL_TOOLS_LOCKED:-}" ] || return 0
+	exec 9> "$work/.lock"
+	if ! flock -n 9; then
+		say "waiting for another kernel tool to finish"
+		flock 9
+	fi
+	export KERNEL_TOOLS_LOCKED=1
+}
+
+# Fetches the packages if need be; sets version (of the Debian packages), upstream, release (uname -r),
+# deb_source, deb_image, deb_headers, deb_common, deb_kbuild (file names in build/downloads).
+load_versions()
+{
+	version='' upstream='' release='' deb_source='' deb_image='' deb_headers='' deb_common='' deb_kbuild=''
+	"$tools/fetch" --quiet
+	# shellcheck source=/dev/null
+	. "$work/versions"
+	debian=$work/debian-$version
+}
+
+# Hash of the names' contents, independent of where the repository lies and of time stamps.
+hash_files()
+{
+	sha256sum -- "$@" | sed "s|  $repo/|  |" | sha256sum | cut -d' ' -f1
+}
+
+# The series in order; the cover letter is no patch.
+list_patches()
+{
+	find "$patches" -maxdepth 1 -name '*.patch' ! -name '0000-*' 2> /dev/null | sort
+}
+
+# Identifies the source that the series makes: Debian's version and every patch.
+series_key()
+{
+	local list
+
+	mapfile -t list < <(list_patches)
+	if [ ${#list[@]} -eq 0 ]; then
+		echo "$version no patches"
+	else
+		echo "$version $(hash_files "${list[@]}")"
+	fi
+}
+
+# git_in DIR ARGS...: git as it comes, whatever the user's own configuration says.
+git_in()
+{
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
+		GIT_COMMITTER_NAME=kernel-uapi GIT_COMMITTER_EMAIL=kernel-uapi@localhost git -C "$@"
+}
+
+kgit()
+{
+	git_in "$tree" "$@"
+}
+
+# $tree/.git/applied: what the tree's branch was made from: the key, then the resulting commit.
+applied_key()
+{
+	sed -n 1p "$tree/.git/applied" 2> /dev/null || true
+}
+
+set_applied()
+{
+	printf '%s\n%s\n' "$(series_key)" "$(kgit rev-parse series)" > "$tree/.git/applied.tmp"
+	mv "$tree/.git/applied.tmp" "$tree/.git/applied"
+}
+
+# Says why the tree holds work that is not in the patches; says nothing if it does not.
+local_work()
+{
+	if [ -d "$tree/.git/rebase-apply" ] || [ -d "$tree/.git/rebase-merge" ]; then
+		echo "a git am or rebase is in progress there"
+	elif [ "$(kgit symbolic-ref -q --short HEAD)" != series ]; then
+		echo "another branch than 'series' is checked out there"
+	elif [ "$(kgit rev-parse series)" != "$(sed -n 2p "$tree/.git/applied" 2> /dev/null)" ]; then
+		echo "branch 'series' has commits there that are not in the patches"
+	elif [ -n "$(kgit status --porcelain | head -n1)" ]; then
+		echo "there are uncommitted changes: $(kgit status --porcelain | head -n3 | awk '{ print $2 }' | xargs)"
+	fi
+}
+
+# logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
+# about the progress every 15 seconds; TOTAL_FILE remembers how many steps the last complete build took.
+logged()
+{
+	local log=$1 total_file=$2 steps=0 next=$((SECONDS + 15)) start=$SECONDS total='' line status
+
+	shift 2
+	[ ! -f "$total_file" ] || total=" of $(< "$total_file")"
+	: > "$log"
+	while IFS= read -r line; do
+		printf '%s\n' "$line" >> "$log"
+		case $line in
+		'  '[A-Z]*) steps=$((steps + 1)) ;;
+		make*ntering\ directory* | make*eaving\ directory* | Skipping\ BTF* | '') ;;
+		'#'* | build_status=*) ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+		if [ $SECONDS -ge $next ]; then
+			say "$steps$total steps, $((SECONDS - start)) s"
+			next=$((SECONDS + 15))
+		fi
+	done < <("$@" 2>&1 < /dev/null && status=0 || status=$?; echo "build_status=$status")
+	status=$(sed -n '$s/^build_status=//p' "$log")
+	if [ "$status" != 0 ]; then
+		say "failed: $*" >&2
+		say "log: $log" >&2
+		return 1
+	fi
+	# An incremental build says nothing about the number of steps of a complete one.
+	if [ ! -f "$total_file" ] || [ "$steps" -gt "$(< "$total_file")" ]; then
+		echo "$steps" > "$total_file"
+	fi
+}
+
+# Debian's image, unpacked once, with its modules decompressed: the emulated machine boots faster, depmod too.
+debian_image()
+{
+	local dir=$debian/image
+
+	[ ! -d "$dir" ] || return 0
+	say "unpacking Debian's image"
+	mkdir -p "$debian"
+	rm -rf "$dir.tmp"
+	dpkg-deb -x "$downloads/$deb_image" "$dir.tmp"
+	# Debian 13 installs below /usr/lib.
+	if [ -d "$dir.tmp/usr/lib/modules" ]; then
+		mkdir -p "$dir.tmp/lib"
+		mv "$dir.tmp/usr/lib/modules" "$dir.tmp/lib/modules"
+	fi
+	find "$dir.tmp/lib/modules" -name '*.ko.xz' -print0 | xargs -0 -r -P "$jobs" -n 64 xz -d
+	mv "$dir.tmp" "$dir"
+}
+
+# Debian's headers, unpacked once. The packages name each other's installed places by absolute path.
+debian_headers()
+{
+	local dir=$debian/headers deb
+
+	headers=$dir/usr/src/linux-headers-$release
+	[ ! -d "$dir" ] || return 0
+	say "unpacking Debian's headers"
+	mkdir -p "$debian"
+	rm -rf "$dir.tmp"
+	for deb in "$deb_headers" "$deb_common" "$deb_kbuild"; do
+		dpkg-deb -x "$downloads/$deb" "$dir.tmp"
+	done
+	# Found from the Makefile's own place, so that a moved or copied build directory goes on working.
+	# shellcheck disable=SC2016 # make's, not the shell's
+	sed -i 's|^include /usr/src/|include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../|' \
+		"$dir.tmp/usr/src/linux-headers-$release/Makefile"
+	# Without it modules are built without BTF, which only costs time here.
+	rm -f "$dir.tmp/usr/src/linux-headers-$release/vmlinux"
+	mv "$dir.tmp" "$dir"
+}
+
+# install_debian NAME: makes build/kernels/NAME from Debian's image unless it is there, sharing the files.
+install_debian()
+{
+	local dir=$kernels/$1
+
+	if [ -f "$dir/version" ] && [ "$(< "$dir/version")" = "$version" ]; then
+		return 0
+	fi
+	debian_image
+	rm -rf "$dir.tmp"
+	mkdir -p "$dir.tmp/lib/modules"
+	cp -al "$debian/image/lib/modules/$release" "$dir.tmp/lib/modules/"
+	ln "$debian/image/boot/vmlinuz-$release" "$dir.tmp/vmlinuz"
+	ln "$debian/image/boot/config-$release" "$dir.tmp/config"
+	depmod -b "$dir.tmp" "$release"
+	echo "$release" > "$dir.tmp/release"
+	echo "$version" > "$dir.tmp/version"
+	rm -rf "$dir"
+	mv "$dir.tmp" "$dir"
+	say "build/kernels/$1: Linux $release as Debian ships it"
+}
