@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+"""What a guest boots from: the kernel, and an initramfs with its settings and its command."""
+
+import os
+import shlex
+import shutil
+
+import initramfs
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+
+# Of the caller's environment, what the command sees.
+ENVIRONMENT = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "TERM", "TZ",
+               "IBV_DRIVERS", "RDMAV_DRIVERS", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS")
+
+# The guest has file systems of its own there.
+COVERED = ("/tmp", "/var/tmp", "/run", "/dev")
+
+
+class Kernel:
+    """A kernel of build/kernels, or of any directory that looks like one of those."""
+
+    def __init__(self, name):
+        directory = name if "/" in name else os.path.join(TOP, "build/kernels", name)
+        self.directory = os.path.realpath(directory)
+        self.image = os.path.join(self.directory, "vmlinuz")
+        self.modules = os.path.join(self.directory, "lib/modules")
+        with open(os.path.join(self.directory, "release"), encoding="ascii") as file:
+            self.release = file.read().strip()
+
+    def boot_modules(self):
+        return initramfs.boot_modules(os.path.join(self.modules, self.release))
+
+
+def _modules_directory():
+    """Where the guest looks for modules: a mount point that a host without a kernel may lack."""
+    path = os.path.join(os.path.realpath("/lib"), "modules")
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def _is_covered(path):
+    return any(path.startswith(top + "/") for top in COVERED)
+
+
+def _command_script(command, settings):
+    """The command, in the caller's directory and with part of the caller's environment."""
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    environment.update(settings)
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    lines.append(f"cd {shlex.quote(os.getcwd())} || exit 125")
+    lines.append("exec " + shlex.join(command))
+    return "\n".join(lines) + "\n"
+
+
+def _configuration(kernel, log, node, nodes, rdma):
+    def address(number):
+        return f"10.77.0.{number % nodes + 1}"
+
+    settings = {
+        "VM_NODE": str(node),
+        "VM_NODES": str(nodes),
+        "VM_IP": address(node),
+        "VM_PEER_IP": address(node + 1),
+        "VM_RESULTS": log,
+        "VM_RDMA": "1" if rdma else "",
+        "VM_KEEP": "\n".join(filter(_is_covered, (TOP, os.getcwd()))),
+        "VM_MODULES": kernel.modules,
+        "VM_MODULES_AT": _modules_directory(),
+    }
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
+
+
+def write_initramfs(path, *, kernel, command, settings, log, node, nodes, rdma):
+    """Write the initramfs of one of the guests to path."""
+    files = {
+        "vm/config": _configuration(kernel, log, node, nodes, rdma).encode(),
+        "vm/command": _command_script(command, settings).encode(),
+    }
+    for name, guest_name in (("guest-init", "init"), ("guest-main", "vm/guest-main")):
+        with open(os.path.join(HERE, name), "rb") as file:
+            files[guest_name] = file.read()
+    with open(path, "wb") as file:
+        file.write(initramfs.build(kernel.boot_modules(), shutil.which("busybox"), files))

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+"""A command's run in one or several machines, from power on to power off."""
+
+import selectors
+import sys
+import time
+
+# How long the command may go on in other machines after it has failed in one, in seconds.
+GRACE = 5
+# How long a machine may take to power off.
+POWER_OFF = 120
+
+
+class Output:
+    """One of a machine's output streams, passed on as it comes. With a prefix, which is put
+    before each line, only whole lines are."""
+
+    def __init__(self, stream, prefix):
+        self._stream = stream
+        self._prefix = prefix
+        self._partial = b""
+
+    def write(self, data):
+        if self._prefix:
+            lines = (self._partial + data).split(b"\n")
+            self._partial = lines.pop()
+            data = b"".join(self._prefix + line + b"\n" for line in lines)
+        self._stream.write(data)
+        self._stream.flush()
+
+    def finish(self):
+        if self._partial:
+            self.write(b"\n")
+
+
+class Session:
+    """Machines that start the command together and power off together."""
+
+    def __init__(self, machines, timeout, log):
+        """log is called with the text of each event."""
+        self._machines = machines
+        self._log = log
+        self._end = time.monotonic() + timeout
+        self._overdue = "time-out"
+        self._selector = selectors.DefaultSelector()
+        self._outputs = []
+        self._ready = set()
+        self._off = set()
+        self.statuses = {}  # by machine, in the order in which the command ended
+        self.failure = None  # what went wrong, if it was not the command
+        self.timed_out = False
+
+        for machine in machines:
+            prefix = f"[node {machine.number}] ".encode() if len(machines) > 1 else b""
+            for name, channel in machine.channels.items():
+                if name == "control":
+                    handler = _lines(lambda words, machine=machine: self._told(machine, words))
+                else:
+                    output = Output(getattr(sys, name).buffer, prefix)
+                    self._outputs.append(output)
+                    handler = output.write
+                self._selector.register(channel, selectors.EVENT_READ, (machine, name, handler))
+
+    def run(self):
+        """Return when all machines are off, or one has failed, or the time is over."""
+        while len(self._off) < len(self._machines) and not self.failure:
+            left = self._end - time.monotonic()
+            if left <= 0:
+                self._time_is_over()
+                break
+            for key, _ in self._selector.select(left):
+                self._read(key)
+        for output in self._outputs:
+            output.finish()
+
+    def _read(self, key):
+        machine, name, handler = key.data
+        try:
+            data = key.fileobj.recv(65536)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            data = b""
+        if data:
+            if name == "control":
+                self._drain(machine)
+            handler(data)
+            return
+        self._selector.unregister(key.fileobj)
+        if name == "control":
+            self._off.add(machine)
+            self._log(f"node {machine.number} is off")
+            if machine not in self.statuses:
+                self.failure = f"node {machine.number} ended before the command did"
+
+    def _drain(self, machine):
+        """Pass on what a machine wrote before the line on its control channel."""
+        for key in list(self._selector.get_map().values()):
+            if key.data[0] is machine and key.data[1] != "control":
+                self._read(key)
+
+    def _told(self, machine, words):
+        if words[0] == "ready":
+            self._log(f"node {machine.number} is ready")
+            self._ready.add(machine)
+            if len(self._ready) == len(self._machines):
+                self._tell_all("go")
+        elif words[0] == "status":
+            self._log(f"node {machine.number}: status {words[1]}")
+            self.statuses[machine] = int(words[1])
+            if len(self.statuses) == len(self._machines):
+                self._tell_all("off")
+                self._limit(POWER_OFF, "a machine does not power off")
+            elif self.statuses[machine]:
+                self._limit(GRACE, None)
+
+    def _tell_all(self, word):
+        for machine in self._machines:
+            machine.send(word)
+
+    def _limit(self, seconds, overdue):
+        end = time.monotonic() + seconds
+        if end < self._end:
+            self._end = end
+            self._overdue = overdue
+
+    def _time_is_over(self):
+        if self._overdue == "time-out":
+            self.timed_out = True
+        elif self._overdue:
+            self.failure = self._overdue
+
+
+def _lines(handler):
+    """Return a function that takes data as it comes and calls handler with each line's words."""
+    partial = b""
+
+    def take(data):
+        nonlocal partial
+        *lines, partial = (partial + data).split(b"\n")
+        for line in lines:
+            handler(line.decode().split())
+
+    return take
