@@ -5,9 +5,6 @@ import lzma
 import os
 import stat
 
-# What a kernel needs to reach the host's file system. Each is either built in or a module.
-BOOT_MODULES = ("virtio_pci", "9pnet_virtio", "9p")
-
 
 class Archive:
     """A cpio archive in the "newc" format, the one that the kernel unpacks."""
@@ -49,44 +46,54 @@ def _module_name(path):
     return os.path.basename(path).split(".ko")[0].replace("-", "_")
 
 
-def boot_modules(tree):
-    """Return (name, contents) of the modules to insert, in the order in which to insert them.
+class ModuleTree:
+    """The modules of a kernel: its directory lib/modules/<release>."""
 
-    tree is the kernel's lib/modules/<release> directory.
-    """
-    with open(os.path.join(tree, "modules.builtin"), encoding="ascii") as file:
-        builtin = {_module_name(line.strip()) for line in file}
-    paths = {}
-    needs = {}
-    with open(os.path.join(tree, "modules.dep"), encoding="ascii") as file:
-        for line in file:
-            path, _, rest = line.partition(":")
-            paths[_module_name(path)] = path
-            needs[_module_name(path)] = [_module_name(need) for need in rest.split()]
+    def __init__(self, directory):
+        self._directory = directory
+        with self._open("modules.builtin") as file:
+            self._builtin = {_module_name(line.strip()) for line in file}
+        self._paths = {}
+        self._needs = {}
+        with self._open("modules.dep") as file:
+            for line in file:
+                path, _, needs = line.partition(":")
+                name = _module_name(path)
+                self._paths[name] = path
+                self._needs[name] = [_module_name(need) for need in needs.split()]
 
-    order = []
+    def _open(self, name):
+        return open(os.path.join(self._directory, name), encoding="ascii")
 
-    def visit(name):
-        if name in builtin or name in order:
-            return
-        if name not in paths:
-            raise FileNotFoundError(f"{tree}: neither built in nor a module: {name}")
-        for need in needs[name]:
-            visit(need)
-        order.append(name)
+    def has(self, name):
+        return name in self._paths
 
-    for name in BOOT_MODULES:
-        visit(name)
+    def closure(self, names):
+        """Return (name, contents) of the modules to insert to have all of names, in the order
+        in which to insert them."""
+        order = []
 
-    modules = []
-    for name in order:
-        content = _read(os.path.join(tree, paths[name]))
-        if paths[name].endswith(".xz"):
-            content = lzma.decompress(content)
-        elif not paths[name].endswith(".ko"):
-            raise ValueError(f"{paths[name]}: unknown module compression")
-        modules.append((name, content))
-    return modules
+        def visit(name):
+            if name in self._builtin or name in order:
+                return
+            if name not in self._paths:
+                raise FileNotFoundError(f"{self._directory}: {name} is neither a module "
+                                        "nor built in")
+            for need in self._needs[name]:
+                visit(need)
+            order.append(name)
+
+        for name in names:
+            visit(name)
+        return [(name, self._contents(self._paths[name])) for name in order]
+
+    def _contents(self, path):
+        contents = _read(os.path.join(self._directory, path))
+        if path.endswith(".xz"):
+            return lzma.decompress(contents)
+        if path.endswith(".ko"):
+            return contents
+        raise ValueError(f"{path}: unknown compression")
 
 
 def build(modules, busybox, files):
@@ -95,7 +102,7 @@ def build(modules, busybox, files):
     /init and whatever is to be run must be among files; all of them are made executable.
     """
     archive = Archive()
-    for name in ("bin", "dev", "host", "newroot", "vm", "vm/modules"):
+    for name in ("bin", "dev", "host", "newroot", "proc", "vm", "vm/modules"):
         archive.directory(name)
     archive.file("bin/busybox", _read(busybox), 0o755)
     for number, (name, content) in enumerate(modules):
