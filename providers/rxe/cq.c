@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <stdlib.h>
+#include <string.h>
+
+#include "rxe.h"
+
+struct create_cq_resp {
+	struct ib_uverbs_create_cq_resp core;
+	struct rxe_create_cq_resp rxe;
+};
+
+struct resize_cq_resp {
+	struct ib_uverbs_resize_cq_resp core;
+	struct rxe_resize_cq_resp rxe;
+};
+
+_Static_assert(offsetof(struct create_cq_resp, rxe) == 8, "no padding in responses");
+_Static_assert(offsetof(struct resize_cq_resp, rxe) == 8, "no padding in responses");
+
+/* The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. */
+_Static_assert(sizeof(struct ibv_wc) == sizeof(struct ib_uverbs_wc), "CQE layout");
+_Static_assert(offsetof(struct ibv_wc, status) == offsetof(struct ib_uverbs_wc, status) &&
+		       offsetof(struct ibv_wc, opcode) == offsetof(struct ib_uverbs_wc, opcode) &&
+		       offsetof(struct ibv_wc, byte_len) ==
+			       offsetof(struct ib_uverbs_wc, byte_len) &&
+		       offsetof(struct ibv_wc, imm_data) == offsetof(struct ib_uverbs_wc, ex) &&
+		       offsetof(struct ibv_wc, qp_num) == offsetof(struct ib_uverbs_wc, qp_num) &&
+		       offsetof(struct ibv_wc, src_qp) == offsetof(struct ib_uverbs_wc, src_qp) &&
+		       offsetof(struct ibv_wc, wc_flags) ==
+			       offsetof(struct ib_uverbs_wc, wc_flags) &&
+		       offsetof(struct ibv_wc, pkey_index) ==
+			       offsetof(struct ib_uverbs_wc, pkey_index) &&
+		       offsetof(struct ibv_wc, dlid_path_bits) ==
+			       offsetof(struct ib_uverbs_wc, dlid_path_bits),
+	       "CQE layout");
+
+static int map_cq(struct rxe_cq *cq, int fd, const struct mminfo *info)
+{
+	int ret = rxe_ring_map(&cq->ring, fd, info, sizeof(struct ib_uverbs_wc));
+
+	if (!ret)
+		rxe_ring_resume_consumer(&cq->ring);
+	return ret;
+}
+
+struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
+			     int comp_vector)
+{
+	struct verbs_cmd_create_cq cmd = {};
+	struct create_cq_resp resp = {};
+	struct rxe_cq *cq;
+	int ret;
+
+	cq = calloc(1, sizeof(*cq));
+	if (!cq)
+		return NULL;
+
+	ret = pthread_spin_init(&cq->lock, PTHREAD_PROCESS_PRIVATE);
+	if (ret)
+		goto err_free;
+
+	ret = ibv_cmd_create_cq(context, cqe, channel, comp_vector, &cq->vcq.cq, &cmd, sizeof(cmd),
+				&resp.core, sizeof(resp));
+	if (ret)
+		goto err_lock;
+
+	ret = map_cq(cq, context->cmd_fd, &resp.rxe.mi);
+	if (ret)
+		goto err_destroy;
+
+	return &cq->vcq.cq;
+
+err_destroy:
+	ibv_cmd_destroy_cq(&cq->vcq.cq);
+err_lock:
+	pthread_spin_destroy(&cq->lock);
+err_free:
+	free(cq);
+	errno = ret;
+	return NULL;
+}
+
+/*
+ * The kernel moves what was not polled into a new ring and drops the old one,
+ * so nobody may poll meanwhile. If the new ring cannot be mapped, the CQ is
+ * lost: it can only be destroyed.
+ */
+int rxe_resize_cq(struct ibv_cq *ibcq, int cqe)
+{
+	struct verbs_cmd_resize_cq cmd = {};
+	struct resize_cq_resp resp = {};
+	struct rxe_cq *cq = to_rcq(ibcq);
+	int ret;
+
+	pthread_spin_lock(&cq->lock);
+	ret = ibv_cmd_resize_cq(ibcq, cqe, &cmd, sizeof(cmd), &resp.core, sizeof(resp));
+	if (!ret) {
+		rxe_ring_unmap(&cq->ring);
+		ret = map_cq(cq, ibcq->context->cmd_fd, &resp.rxe.mi);
+	}
+	pthread_spin_unlock(&cq->lock);
+	return ret;
+}
+
+int rxe_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
+{
+	struct rxe_cq *cq = to_rcq(ibcq);
+	int polled;
+
+	pthread_spin_lock(&cq->lock);
+
+	if (!cq->ring.buf) {
+		pthread_spin_unlock(&cq->lock);
+		return -EIO;
+	}
+
+	for (polled = 0; polled < num_entries; polled++) {
+		const void *cqe = rxe_ring_peek(&cq->ring);
+
+		if (!cqe)
+			break;
+		memcpy(&wc[polled], cqe, sizeof(*wc));
+		rxe_ring_advance(&cq->ring);
+	}
+	if (polled)
+		rxe_ring_release(&cq->ring);
+
+	pthread_spin_unlock(&cq->lock);
+	return polled;
+}
+
+int rxe_destroy_cq(struct ibv_cq *ibcq)
+{
+	struct rxe_cq *cq = to_rcq(ibcq);
+	int ret;
+
+	ret = ibv_cmd_destroy_cq(ibcq);
+	if (ret)
+		return ret;
+
+	rxe_ring_unmap(&cq->ring);
+	pthread_spin_destroy(&cq->lock);
+	free(cq);
+	return 0;
+}

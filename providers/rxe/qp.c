@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <stdlib.h>
+
+#include "rxe.h"
+
+struct create_qp_resp {
+	struct ib_uverbs_create_qp_resp core;
+	struct rxe_create_qp_resp rxe;
+};
+
+_Static_assert(offsetof(struct create_qp_resp, rxe) == 32, "no padding in responses");
+
+static struct rxe_qp *alloc_qp(void)
+{
+	struct rxe_qp *qp;
+	int ret;
+
+	qp = calloc(1, sizeof(*qp));
+	if (!qp)
+		return NULL;
+
+	ret = rxe_wq_init(&qp->sq);
+	if (ret)
+		goto err_free;
+
+	ret = rxe_wq_init(&qp->rq);
+	if (ret)
+		goto err_sq;
+
+	return qp;
+
+err_sq:
+	rxe_wq_destroy(&qp->sq);
+err_free:
+	free(qp);
+	errno = ret;
+	return NULL;
+}
+
+static void free_qp(struct rxe_qp *qp)
+{
+	rxe_wq_destroy(&qp->rq);
+	rxe_wq_destroy(&qp->sq);
+	free(qp);
+}
+
+static int map_queues(struct rxe_qp *qp, const struct rxe_create_qp_resp *resp,
+		      const struct ibv_qp_cap *cap)
+{
+	int fd = qp->vqp.qp.context->cmd_fd;
+	int ret;
+
+	ret = rxe_wq_map_send(&qp->sq, fd, &resp->sq_mi, cap);
+	if (!ret && !qp->vqp.qp.srq)
+		ret = rxe_wq_map_recv(&qp->rq, fd, &resp->rq_mi, cap->max_recv_sge);
+	return ret;
+}
+
+struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
+{
+	struct verbs_cmd_create_qp cmd = {};
+	struct create_qp_resp resp = {};
+	struct rxe_qp *qp;
+	int ret;
+
+	qp = alloc_qp();
+	if (!qp)
+		return NULL;
+
+	ret = ibv_cmd_create_qp(pd, &qp->vqp.qp, attr, &cmd, sizeof(cmd), &resp.core, sizeof(resp));
+	if (ret)
+		goto err_free;
+
+	/* libibverbs fills this in later, map_queues() needs it now */
+	qp->vqp.qp.srq = attr->srq;
+
+	ret = map_queues(qp, &resp.rxe, &attr->cap);
+	if (ret)
+		goto err_destroy;
+
+	return &qp->vqp.qp;
+
+err_destroy:
+	ibv_cmd_destroy_qp(&qp->vqp.qp);
+err_free:
+	free_qp(qp);
+	errno = ret;
+	return NULL;
+}
+
+int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask)
+{
+	struct verbs_cmd_modify_qp cmd = {};
+
+	return ibv_cmd_modify_qp(qp, attr, attr_mask, &cmd, sizeof(cmd));
+}
+
+int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		 struct ibv_qp_init_attr *init_attr)
+{
+	struct verbs_cmd_query_qp cmd = {};
+
+	return ibv_cmd_query_qp(qp, attr, attr_mask, init_attr, &cmd, sizeof(cmd));
+}
+
+int rxe_destroy_qp(struct ibv_qp *qp)
+{
+	int ret = ibv_cmd_destroy_qp(qp);
+
+	if (!ret)
+		free_qp(to_rqp(qp));
+	return ret;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * The rings shared with the kernel's rxe driver. Nothing outside this file
+ * knows their layout.
+ *
+ * A ring is one mapping: struct rxe_queue_buf with the two indices, then
+ * index_mask + 1 slots of 1 << log2_elem_size bytes. The producer owns
+ * producer_index, the consumer owns consumer_index; both stay within
+ * index_mask, and a ring with equal indices is empty, so that one slot always
+ * stays unused. User space produces work requests and consumes completions.
+ *
+ * The header lies in memory that anybody who has the mapping can write.
+ * Geometry and our own index are therefore kept in struct rxe_ring, checked
+ * once against the size of the mapping, and whatever is read from the other
+ * side is masked: a scribbled header may yield wrong work, never an access
+ * outside the mapping.
+ *
+ * Locking is the caller's: one thread at a time on our side of a ring.
+ */
+#ifndef RXE_QUEUE_H
+#define RXE_QUEUE_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <rdma/rdma_user_rxe.h>
+
+struct rxe_ring {
+	struct rxe_queue_buf *buf; /* NULL: no ring */
+	uint32_t mask;
+	uint32_t shift;
+	uint32_t index; /* ours: the next slot to fill, or to read */
+	uint32_t seen;  /* the other side's, as last looked at */
+	size_t map_size;
+};
+
+/**
+ * rxe_ring_attach() - take charge of a mapped ring
+ * @ring:	filled on success, untouched otherwise
+ * @buf:	start of the mapping
+ * @map_size:	its size
+ * @slot_size:	what a slot must at least hold
+ *
+ * Return: 0 or EPROTO if the header does not fit the mapping.
+ */
+static inline int rxe_ring_attach(struct rxe_ring *ring, void *buf, size_t map_size,
+				  size_t slot_size)
+{
+	struct rxe_queue_buf *q = buf;
+	uint32_t shift, mask;
+
+	if (map_size < sizeof(*q))
+		return EPROTO;
+
+	shift = __atomic_load_n(&q->log2_elem_size, __ATOMIC_RELAXED);
+	mask = __atomic_load_n(&q->index_mask, __ATOMIC_RELAXED);
+	if (shift > 31 || mask == UINT32_MAX || (mask & (mask + 1)))
+		return EPROTO;
+	if (((uint64_t)1 << shift) < slot_size)
+		return EPROTO;
+	if (((uint64_t)mask + 1) << shift > map_size - sizeof(*q))
+		return EPROTO;
+
+	ring->buf = q;
+	ring->mask = mask;
+	ring->shift = shift;
+	ring->map_size = map_size;
+	return 0;
+}
+
+/* Take up our index where the kernel left it, as after a resize. */
+static inline void rxe_ring_resume_producer(struct rxe_ring *ring)
+{
+	ring->index = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_RELAXED) & ring->mask;
+	ring->seen = __atomic_load_n(&ring->buf->consumer_index, __ATOMIC_ACQUIRE) & ring->mask;
+}
+
+static inline void rxe_ring_resume_consumer(struct rxe_ring *ring)
+{
+	ring->index = __atomic_load_n(&ring->buf->consumer_index, __ATOMIC_RELAXED) & ring->mask;
+	ring->seen = ring->index;
+}
+
+static inline void *rxe_ring_slot(const struct rxe_ring *ring, uint32_t index)
+{
+	return ring->buf->data + ((size_t)(index & ring->mask) << ring->shift);
+}
+
+static inline size_t rxe_ring_slot_size(const struct rxe_ring *ring)
+{
+	return (size_t)1 << ring->shift;
+}
+
+/**
+ * rxe_ring_reserve() - the next slot to fill
+ *
+ * Nothing is visible to the kernel before rxe_ring_publish().
+ *
+ * Return: the slot, or NULL if the ring is full.
+ */
+static inline void *rxe_ring_reserve(struct rxe_ring *ring)
+{
+	uint32_t next = (ring->index + 1) & ring->mask;
+
+	if (next == ring->seen) {
+		/* acquire: the kernel is done with the slots it released */
+		ring->seen = __atomic_load_n(&ring->buf->consumer_index, __ATOMIC_ACQUIRE) &
+			     ring->mask;
+		if (next == ring->seen)
+			return NULL;
+	}
+	return rxe_ring_slot(ring, ring->index);
+}
+
+/* The slot from rxe_ring_reserve() is filled. */
+static inline void rxe_ring_advance(struct rxe_ring *ring)
+{
+	ring->index = (ring->index + 1) & ring->mask;
+}
+
+/* Hand every filled slot to the kernel. */
+static inline void rxe_ring_publish(struct rxe_ring *ring)
+{
+	__atomic_store_n(&ring->buf->producer_index, ring->index, __ATOMIC_RELEASE);
+}
+
+/**
+ * rxe_ring_peek() - the next slot to read
+ *
+ * Return: the slot, or NULL if the ring is empty. It stays ours until
+ * rxe_ring_release().
+ */
+static inline const void *rxe_ring_peek(struct rxe_ring *ring)
+{
+	if (ring->index == ring->seen) {
+		/* acquire: what the kernel wrote before it moved the index */
+		ring->seen = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) &
+			     ring->mask;
+		if (ring->index == ring->seen)
+			return NULL;
+	}
+	return rxe_ring_slot(ring, ring->index);
+}
+
+/* Give every slot that was read and advanced over back to the kernel. */
+static inline void rxe_ring_release(struct rxe_ring *ring)
+{
+	__atomic_store_n(&ring->buf->consumer_index, ring->index, __ATOMIC_RELEASE);
+}
+
+int rxe_ring_map(struct rxe_ring *ring, int fd, const struct mminfo *info, size_t slot_size);
+void rxe_ring_unmap(struct rxe_ring *ring);
+
+#endif /* RXE_QUEUE_H */

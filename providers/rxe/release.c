@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rxe.h"
+
+/*
+ * The symbol version that binds this plugin to libibverbs is the same over
+ * releases with different layouts. The one thing that names the release is the
+ * library's file name: libibverbs.so.1.14.44.0 is release 44.
+ *
+ * Asked by the address of a function that no application can refer to, as a
+ * public one may resolve to a stub in the executable.
+ */
+static int loaded_release(void)
+{
+	char path[PATH_MAX];
+	unsigned int release;
+	const char *name;
+	Dl_info info;
+
+	if (!dladdr((void *)verbs_set_ops, &info) || !realpath(info.dli_fname, path))
+		return -1;
+
+	name = strrchr(path, '/');
+	if (!name || sscanf(name, "/libibverbs.so.%*u.%*u.%u.", &release) != 1 || release > INT_MAX)
+		return -1;
+	return release;
+}
+
+/**
+ * rxe_release_known() - may this plugin work with the libibverbs in the process?
+ *
+ * A stranger's structs are not touched; libibverbs then goes on to the stock
+ * provider. Silent, as the plugin may be loaded on speculation, unless warnings
+ * were asked for.
+ */
+bool rxe_release_known(void)
+{
+	int release = loaded_release();
+
+	if (release >= VERBS_RELEASE_FIRST && release <= VERBS_RELEASE_LAST)
+		return true;
+
+	if (getenv("IBV_SHOW_WARNINGS")) {
+		if (release < 0)
+			fprintf(stderr,
+				"rxe-dmabuf: cannot tell the release of libibverbs; not registered\n");
+		else
+			fprintf(stderr,
+				"rxe-dmabuf: built for libibverbs releases %d to %d, found %d; not registered\n",
+				VERBS_RELEASE_FIRST, VERBS_RELEASE_LAST, release);
+	}
+	return false;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * Objects of the Soft-RoCE provider, each embedding libibverbs' struct as its
+ * first member, and the functions that one file offers to another.
+ */
+#ifndef RXE_H
+#define RXE_H
+
+#include <pthread.h>
+
+#include "verbs_provider.h"
+#include "queue.h"
+
+/* A work queue: the send or the receive side of a QP, or an SRQ. */
+struct rxe_wq {
+	pthread_spinlock_t lock;
+	struct rxe_ring ring;
+	uint32_t max_sge;
+	uint32_t max_inline;
+};
+
+struct rxe_context {
+	struct verbs_context vctx;
+};
+
+struct rxe_cq {
+	struct verbs_cq vcq;
+	pthread_spinlock_t lock;
+	struct rxe_ring ring;
+};
+
+struct rxe_qp {
+	struct verbs_qp vqp;
+	struct rxe_wq sq;
+	struct rxe_wq rq; /* without a ring if the QP has an SRQ */
+};
+
+struct rxe_srq {
+	struct verbs_srq vsrq;
+	struct rxe_wq rq;
+};
+
+struct rxe_ah {
+	struct ibv_ah ah;
+	uint32_t num; /* by which a UD work request names it to the kernel */
+};
+
+static inline struct rxe_cq *to_rcq(struct ibv_cq *cq)
+{
+	return container_of(cq, struct rxe_cq, vcq.cq);
+}
+
+static inline struct rxe_qp *to_rqp(struct ibv_qp *qp)
+{
+	return container_of(qp, struct rxe_qp, vqp.qp);
+}
+
+static inline struct rxe_srq *to_rsrq(struct ibv_srq *srq)
+{
+	return container_of(srq, struct rxe_srq, vsrq.srq);
+}
+
+static inline struct rxe_ah *to_rah(struct ibv_ah *ah)
+{
+	return container_of(ah, struct rxe_ah, ah);
+}
+
+static inline struct verbs_mr *to_vmr(struct ibv_mr *mr)
+{
+	return container_of(mr, struct verbs_mr, mr);
+}
+
+/* release.c */
+bool rxe_release_known(void);
+
+/* pd.c */
+struct ibv_pd *rxe_alloc_pd(struct ibv_context *context);
+int rxe_dealloc_pd(struct ibv_pd *pd);
+
+/* mr.c */
+struct ibv_mr *rxe_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova, int access);
+struct ibv_mr *rxe_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t length, uint64_t iova,
+				 int fd, int access);
+int rxe_rereg_mr(struct verbs_mr *mr, int flags, struct ibv_pd *pd, void *addr, size_t length,
+		 int access);
+int rxe_dereg_mr(struct verbs_mr *mr);
+
+/* mw.c */
+struct ibv_mw *rxe_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type);
+int rxe_bind_mw(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
+int rxe_dealloc_mw(struct ibv_mw *mw);
+
+/* cq.c */
+struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
+			     int comp_vector);
+int rxe_resize_cq(struct ibv_cq *cq, int cqe);
+int rxe_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
+int rxe_destroy_cq(struct ibv_cq *cq);
+
+/* wq.c */
+int rxe_wq_init(struct rxe_wq *wq);
+void rxe_wq_destroy(struct rxe_wq *wq);
+int rxe_wq_map_send(struct rxe_wq *wq, int fd, const struct mminfo *info,
+		    const struct ibv_qp_cap *cap);
+int rxe_wq_map_recv(struct rxe_wq *wq, int fd, const struct mminfo *info, uint32_t max_sge);
+int rxe_wq_post_recv(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+
+/* srq.c */
+struct ibv_srq *rxe_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *attr);
+struct ibv_srq *rxe_create_srq_ex(struct ibv_context *context, struct ibv_srq_init_attr_ex *attr);
+int rxe_modify_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask);
+int rxe_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr);
+int rxe_post_srq_recv(struct ibv_srq *srq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+int rxe_destroy_srq(struct ibv_srq *srq);
+
+/* qp.c */
+struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
+int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
+int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		 struct ibv_qp_init_attr *init_attr);
+int rxe_destroy_qp(struct ibv_qp *qp);
+
+/* post.c */
+int rxe_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
+int rxe_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+
+/* ah.c */
+struct ibv_ah *rxe_create_ah(struct ibv_pd *pd, struct ibv_ah_attr *attr);
+int rxe_destroy_ah(struct ibv_ah *ah);
+
+#endif /* RXE_H */

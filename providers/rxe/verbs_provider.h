@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * The part of libibverbs' private provider interface that this provider uses.
+ *
+ * No distribution ships the headers of that interface, so what is needed of it
+ * is declared here. Two layouts are known, named after the private ABI that
+ * the library's symbols carry:
+ *
+ *   VERBS_PRIVATE_ABI   libibverbs releases
+ *   34                  36 to 56
+ *   65                  65
+ *
+ * The number alone does not tell: releases before 36 are 34 as well and lay
+ * struct verbs_context_ops out differently. Therefore the build chooses by
+ * release, and the plugin asks the library it finds in the process for its
+ * release before it registers (release.c).
+ *
+ * The asserts at the end hold the sizes and offsets as measured on every
+ * release of each family.
+ */
+#ifndef VERBS_PROVIDER_H
+#define VERBS_PROVIDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <infiniband/verbs.h>
+#include <rdma/ib_user_verbs.h>
+
+#if VERBS_PRIVATE_ABI == 34
+#define VERBS_RELEASE_FIRST 36
+#define VERBS_RELEASE_LAST 56
+#elif VERBS_PRIVATE_ABI == 65
+#define VERBS_RELEASE_FIRST 65
+#define VERBS_RELEASE_LAST 65
+#else
+#error "VERBS_PRIVATE_ABI names no known layout"
+#endif
+
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+
+/* Objects: the public struct comes first, libibverbs owns what follows it. */
+
+enum verbs_mr_type {
+	VERBS_MR_TYPE_MR,
+	VERBS_MR_TYPE_NULL_MR,
+	VERBS_MR_TYPE_IMPORTED_MR,
+	VERBS_MR_TYPE_DMABUF_MR,
+};
+
+struct verbs_mr {
+	struct ibv_mr mr;
+	enum verbs_mr_type type;
+	int access;
+};
+
+struct verbs_cq {
+	union {
+		struct ibv_cq cq;
+		struct ibv_cq_ex cq_ex;
+	};
+};
+
+struct verbs_srq {
+	struct ibv_srq srq;
+	enum ibv_srq_type type;
+	void *xrcd;
+	struct ibv_cq *cq;
+	uint32_t srq_num;
+};
+
+/*
+ * struct ibv_qp_ex grew inside family 34, and behind it libibverbs keeps a
+ * mask and a pointer of its own. The space holds the largest version, so that
+ * a plugin built with an older release is safe under a newer one.
+ */
+#define VERBS_QP_SPACE 376
+
+struct verbs_qp {
+	union {
+		struct ibv_qp qp;
+		struct ibv_qp_ex qp_ex;
+		uint64_t space[VERBS_QP_SPACE / sizeof(uint64_t)];
+	};
+};
+
+/* How a provider presents itself */
+
+enum verbs_match_kind {
+	VERBS_MATCH_END = 0,
+	VERBS_MATCH_MODALIAS = 2,
+	VERBS_MATCH_DRIVER_ID = 3,
+};
+
+struct verbs_match_ent {
+	void *driver_data;
+	union {
+		const char *modalias;
+		uint64_t driver_id;
+	};
+	uint16_t vendor;
+	uint16_t device;
+	uint8_t kind;
+};
+
+struct verbs_sysfs_dev;
+struct verbs_device_ops;
+
+struct verbs_device {
+	struct ibv_device device;
+	const struct verbs_device_ops *ops;
+	int refcount;
+	void *list[2];
+	struct verbs_sysfs_dev *sysfs;
+	uint64_t core_support;
+};
+
+struct verbs_device_ops {
+	const char *name;
+	uint32_t match_min_abi_version;
+	uint32_t match_max_abi_version;
+	const struct verbs_match_ent *match_table;
+	const struct verbs_device_ops **static_providers;
+	bool (*match_device)(struct verbs_sysfs_dev *sysfs_dev);
+	struct verbs_context *(*alloc_context)(struct ibv_device *device, int cmd_fd,
+					       void *private_data);
+	struct verbs_context *(*import_context)(struct ibv_device *device, int cmd_fd);
+	struct verbs_device *(*alloc_device)(struct verbs_sysfs_dev *sysfs_dev);
+	void (*uninit_device)(struct verbs_device *device);
+};
+
+/* The verbs a provider may implement; libibverbs keeps them sorted by name. */
+
+typedef void (*verbs_unused_op)(void);
+
+struct verbs_context_ops {
+	verbs_unused_op advise_mr;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op alloc_buf;
+#endif
+	verbs_unused_op alloc_dm;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op alloc_dmah;
+#endif
+	struct ibv_mw *(*alloc_mw)(struct ibv_pd *pd, enum ibv_mw_type type);
+	verbs_unused_op alloc_null_mr;
+	verbs_unused_op alloc_parent_domain;
+	struct ibv_pd *(*alloc_pd)(struct ibv_context *context);
+	verbs_unused_op alloc_td;
+	verbs_unused_op async_event;
+	verbs_unused_op attach_counters_point_flow;
+	int (*attach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+	int (*bind_mw)(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
+	verbs_unused_op close_xrcd;
+	verbs_unused_op cq_event;
+	struct ibv_ah *(*create_ah)(struct ibv_pd *pd, struct ibv_ah_attr *attr);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op create_comp_cntr;
+#endif
+	verbs_unused_op create_counters;
+	struct ibv_cq *(*create_cq)(struct ibv_context *context, int cqe,
+				    struct ibv_comp_channel *channel, int comp_vector);
+	verbs_unused_op create_cq_ex;
+	verbs_unused_op create_flow;
+	verbs_unused_op create_flow_action_esp;
+	struct ibv_qp *(*create_qp)(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
+	struct ibv_qp *(*create_qp_ex)(struct ibv_context *context,
+				       struct ibv_qp_init_attr_ex *attr);
+	verbs_unused_op create_rwq_ind_table;
+	struct ibv_srq *(*create_srq)(struct ibv_pd *pd, struct ibv_srq_init_attr *attr);
+	struct ibv_srq *(*create_srq_ex)(struct ibv_context *context,
+					 struct ibv_srq_init_attr_ex *attr);
+	verbs_unused_op create_wq;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op dealloc_dmah;
+#endif
+	int (*dealloc_mw)(struct ibv_mw *mw);
+	int (*dealloc_pd)(struct ibv_pd *pd);
+	verbs_unused_op dealloc_td;
+	int (*dereg_mr)(struct verbs_mr *mr);
+	int (*destroy_ah)(struct ibv_ah *ah);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op destroy_comp_cntr;
+#endif
+	verbs_unused_op destroy_counters;
+	int (*destroy_cq)(struct ibv_cq *cq);
+	verbs_unused_op destroy_flow;
+	verbs_unused_op destroy_flow_action;
+	int (*destroy_qp)(struct ibv_qp *qp);
+	verbs_unused_op destroy_rwq_ind_table;
+	int (*destroy_srq)(struct ibv_srq *srq);
+	verbs_unused_op destroy_wq;
+	int (*detach_mcast)(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op dm_export_dmabuf_fd;
+	verbs_unused_op free_buf;
+#endif
+	void (*free_context)(struct ibv_context *context);
+	verbs_unused_op free_dm;
+	verbs_unused_op get_srq_num;
+	verbs_unused_op import_dm;
+	verbs_unused_op import_mr;
+	verbs_unused_op import_pd;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op inc_comp_cntr;
+	verbs_unused_op inc_err_comp_cntr;
+#endif
+	verbs_unused_op modify_cq;
+	verbs_unused_op modify_flow_action_esp;
+	int (*modify_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
+	verbs_unused_op modify_qp_rate_limit;
+	int (*modify_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask);
+	verbs_unused_op modify_wq;
+	verbs_unused_op open_qp;
+	verbs_unused_op open_xrcd;
+	int (*poll_cq)(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
+	int (*post_recv)(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+	int (*post_send)(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
+	verbs_unused_op post_srq_ops;
+	int (*post_srq_recv)(struct ibv_srq *srq, struct ibv_recv_wr *wr,
+			     struct ibv_recv_wr **bad_wr);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op qp_attach_comp_cntr;
+	verbs_unused_op query_comp_cntr_caps;
+#endif
+	int (*query_device_ex)(struct ibv_context *context,
+			       const struct ibv_query_device_ex_input *input,
+			       struct ibv_device_attr_ex *attr, size_t attr_size);
+	verbs_unused_op query_ece;
+	int (*query_port)(struct ibv_context *context, uint8_t port_num,
+			  struct ibv_port_attr *attr);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op query_port_speed;
+#endif
+	int (*query_qp)(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+			struct ibv_qp_init_attr *init_attr);
+	verbs_unused_op query_qp_data_in_order;
+	verbs_unused_op query_rt_values;
+	int (*query_srq)(struct ibv_srq *srq, struct ibv_srq_attr *attr);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op read_comp_cntr;
+#endif
+	verbs_unused_op read_counters;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op read_err_comp_cntr;
+#endif
+	verbs_unused_op reg_dm_mr;
+	struct ibv_mr *(*reg_dmabuf_mr)(struct ibv_pd *pd, uint64_t offset, size_t length,
+					uint64_t iova, int fd, int access);
+	struct ibv_mr *(*reg_mr)(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova,
+				 int access);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op reg_mr_ex;
+#endif
+	int (*req_notify_cq)(struct ibv_cq *cq, int solicited_only);
+	int (*rereg_mr)(struct verbs_mr *mr, int flags, struct ibv_pd *pd, void *addr,
+			size_t length, int access);
+	int (*resize_cq)(struct ibv_cq *cq, int cqe);
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op set_comp_cntr;
+#endif
+	verbs_unused_op set_ece;
+#if VERBS_PRIVATE_ABI >= 65
+	verbs_unused_op set_err_comp_cntr;
+#endif
+	verbs_unused_op unimport_dm;
+	verbs_unused_op unimport_mr;
+	verbs_unused_op unimport_pd;
+};
+
+/*
+ * Request buffers. libibverbs writes the header and the core part itself, the
+ * driver's part, if any, follows; so a buffer begins with room for the former.
+ */
+struct verbs_cmd_get_context {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_get_context core;
+};
+
+struct verbs_cmd_query_port {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_query_port core;
+};
+
+struct verbs_cmd_alloc_pd {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_alloc_pd core;
+};
+
+struct verbs_cmd_reg_mr {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_reg_mr core;
+};
+
+struct verbs_cmd_rereg_mr {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_rereg_mr core;
+};
+
+struct verbs_cmd_alloc_mw {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_alloc_mw core;
+};
+
+struct verbs_cmd_create_cq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_create_cq core;
+};
+
+struct verbs_cmd_resize_cq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_resize_cq core;
+};
+
+struct verbs_cmd_create_srq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_create_srq core;
+};
+
+struct verbs_cmd_create_xsrq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_create_xsrq core;
+};
+
+struct verbs_cmd_modify_srq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_modify_srq core;
+};
+
+struct verbs_cmd_query_srq {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_query_srq core;
+};
+
+struct verbs_cmd_create_qp {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_create_qp core;
+};
+
+struct verbs_cmd_modify_qp {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_modify_qp core;
+};
+
+struct verbs_cmd_query_qp {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_query_qp core;
+};
+
+/*
+ * Functions. Those of libibverbs' that take a request take it as a pointer to
+ * one of the above, with its size; results are errno values.
+ *
+ * Left out on purpose: ibv_cmd_reg_dmabuf_mr(), whose prototype changed inside
+ * family 34 (mr.c makes that ioctl itself).
+ */
+#if VERBS_PRIVATE_ABI == 34
+void verbs_register_driver_34(const struct verbs_device_ops *ops);
+#define verbs_register_driver verbs_register_driver_34
+#else
+void verbs_register_driver_65(const struct verbs_device_ops *ops);
+#define verbs_register_driver verbs_register_driver_65
+#endif
+
+/* @context_offset: where the struct verbs_context lies in the new object, as a pointer */
+void *_verbs_init_and_alloc_context(struct ibv_device *device, int cmd_fd, size_t size,
+				    struct verbs_context *context_offset, uint32_t driver_id);
+void verbs_uninit_context(struct verbs_context *context);
+void verbs_set_ops(struct verbs_context *context, const struct verbs_context_ops *ops);
+
+#if VERBS_PRIVATE_ABI == 34
+int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
+			size_t cmd_size, struct ib_uverbs_get_context_resp *resp, size_t resp_size);
+#else
+struct ibv_fd_arr;
+int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
+			size_t cmd_size, struct ibv_fd_arr *fds,
+			struct ib_uverbs_get_context_resp *resp, size_t resp_size);
+#endif
+int ibv_cmd_query_device_any(struct ibv_context *context,
+			     const struct ibv_query_device_ex_input *input,
+			     struct ibv_device_attr_ex *attr, size_t attr_size,
+			     struct ib_uverbs_ex_query_device_resp *resp, size_t *resp_size);
+int ibv_cmd_query_port(struct ibv_context *context, uint8_t port_num, struct ibv_port_attr *attr,
+		       struct verbs_cmd_query_port *cmd, size_t cmd_size);
+
+int ibv_cmd_alloc_pd(struct ibv_context *context, struct ibv_pd *pd, struct verbs_cmd_alloc_pd *cmd,
+		     size_t cmd_size, struct ib_uverbs_alloc_pd_resp *resp, size_t resp_size);
+int ibv_cmd_dealloc_pd(struct ibv_pd *pd);
+
+int ibv_cmd_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova, int access,
+		   struct verbs_mr *mr, struct verbs_cmd_reg_mr *cmd, size_t cmd_size,
+		   struct ib_uverbs_reg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_rereg_mr(struct verbs_mr *mr, uint32_t flags, void *addr, size_t length, uint64_t iova,
+		     int access, struct ibv_pd *pd, struct verbs_cmd_rereg_mr *cmd, size_t cmd_size,
+		     struct ib_uverbs_rereg_mr_resp *resp, size_t resp_size);
+int ibv_cmd_dereg_mr(struct verbs_mr *mr);
+
+int ibv_cmd_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type, struct ibv_mw *mw,
+		     struct verbs_cmd_alloc_mw *cmd, size_t cmd_size,
+		     struct ib_uverbs_alloc_mw_resp *resp, size_t resp_size);
+int ibv_cmd_dealloc_mw(struct ibv_mw *mw);
+
+int ibv_cmd_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
+		      int comp_vector, struct ibv_cq *cq, struct verbs_cmd_create_cq *cmd,
+		      size_t cmd_size, struct ib_uverbs_create_cq_resp *resp, size_t resp_size);
+int ibv_cmd_req_notify_cq(struct ibv_cq *cq, int solicited_only);
+int ibv_cmd_resize_cq(struct ibv_cq *cq, int cqe, struct verbs_cmd_resize_cq *cmd, size_t cmd_size,
+		      struct ib_uverbs_resize_cq_resp *resp, size_t resp_size);
+int ibv_cmd_destroy_cq(struct ibv_cq *cq);
+
+int ibv_cmd_create_srq(struct ibv_pd *pd, struct ibv_srq *srq, struct ibv_srq_init_attr *attr,
+		       struct verbs_cmd_create_srq *cmd, size_t cmd_size,
+		       struct ib_uverbs_create_srq_resp *resp, size_t resp_size);
+int ibv_cmd_create_srq_ex(struct ibv_context *context, struct verbs_srq *srq,
+			  struct ibv_srq_init_attr_ex *attr, struct verbs_cmd_create_xsrq *cmd,
+			  size_t cmd_size, struct ib_uverbs_create_srq_resp *resp,
+			  size_t resp_size);
+int ibv_cmd_modify_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr, int attr_mask,
+		       struct verbs_cmd_modify_srq *cmd, size_t cmd_size);
+int ibv_cmd_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr,
+		      struct verbs_cmd_query_srq *cmd, size_t cmd_size);
+int ibv_cmd_destroy_srq(struct ibv_srq *srq);
+
+int ibv_cmd_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
+			 struct ibv_qp_init_attr_ex *attr, struct verbs_cmd_create_qp *cmd,
+			 size_t cmd_size, struct ib_uverbs_create_qp_resp *resp, size_t resp_size);
+int ibv_cmd_create_qp(struct ibv_pd *pd, struct ibv_qp *qp, struct ibv_qp_init_attr *attr,
+		      struct verbs_cmd_create_qp *cmd, size_t cmd_size,
+		      struct ib_uverbs_create_qp_resp *resp, size_t resp_size);
+int ibv_cmd_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		      struct verbs_cmd_modify_qp *cmd, size_t cmd_size);
+int ibv_cmd_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+		     struct ibv_qp_init_attr *init_attr, struct verbs_cmd_query_qp *cmd,
+		     size_t cmd_size);
+int ibv_cmd_destroy_qp(struct ibv_qp *qp);
+int ibv_cmd_attach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+int ibv_cmd_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t lid);
+
+int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
+		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
+int ibv_cmd_destroy_ah(struct ibv_ah *ah);
+
+/* What was measured; 64-bit pointers only, and so is the provider. */
+
+#define VERBS_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(type) == (size), "size of " #type)
+#define VERBS_ASSERT_OFFSET(type, member, offset) \
+	_Static_assert(offsetof(type, member) == (offset), "offset of " #member " in " #type)
+
+VERBS_ASSERT_SIZE(void *, 8);
+VERBS_ASSERT_SIZE(struct ibv_device, 664);
+VERBS_ASSERT_SIZE(struct verbs_device, 712);
+VERBS_ASSERT_OFFSET(struct verbs_device, refcount, 672);
+VERBS_ASSERT_OFFSET(struct verbs_device, sysfs, 696);
+VERBS_ASSERT_SIZE(struct verbs_device_ops, 72);
+VERBS_ASSERT_OFFSET(struct verbs_device_ops, alloc_context, 40);
+VERBS_ASSERT_SIZE(struct verbs_match_ent, 24);
+VERBS_ASSERT_OFFSET(struct verbs_match_ent, kind, 20);
+VERBS_ASSERT_SIZE(struct verbs_mr, 56);
+VERBS_ASSERT_OFFSET(struct verbs_mr, type, 48);
+VERBS_ASSERT_OFFSET(struct verbs_mr, access, 52);
+VERBS_ASSERT_SIZE(struct verbs_cq, 288);
+VERBS_ASSERT_SIZE(struct verbs_srq, 160);
+VERBS_ASSERT_OFFSET(struct verbs_srq, srq_num, 152);
+VERBS_ASSERT_SIZE(struct verbs_qp, VERBS_QP_SPACE);
+
+#if VERBS_PRIVATE_ABI == 34
+VERBS_ASSERT_SIZE(struct verbs_context, 648);
+VERBS_ASSERT_SIZE(struct verbs_context_ops, 608);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, alloc_pd, 40);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, create_qp, 152);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, free_context, 312);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, poll_cq, 424);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, query_qp, 488);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, reg_dmabuf_mr, 536);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, reg_mr, 544);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, resize_cq, 568);
+#else
+VERBS_ASSERT_SIZE(struct verbs_context, 696);
+VERBS_ASSERT_SIZE(struct verbs_context_ops, 744);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, alloc_pd, 56);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, create_qp, 176);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, free_context, 368);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, poll_cq, 496);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, query_qp, 584);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, reg_dmabuf_mr, 648);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, reg_mr, 656);
+VERBS_ASSERT_OFFSET(struct verbs_context_ops, resize_cq, 688);
+#endif
+
+#endif /* VERBS_PROVIDER_H */

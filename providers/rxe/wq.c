@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include "rxe.h"
+#include "wqe.h"
+
+int rxe_wq_init(struct rxe_wq *wq)
+{
+	return pthread_spin_init(&wq->lock, PTHREAD_PROCESS_PRIVATE);
+}
+
+void rxe_wq_destroy(struct rxe_wq *wq)
+{
+	rxe_ring_unmap(&wq->ring);
+	pthread_spin_destroy(&wq->lock);
+}
+
+static int map_wq(struct rxe_wq *wq, int fd, const struct mminfo *info, size_t slot_size)
+{
+	int ret = rxe_ring_map(&wq->ring, fd, info, slot_size);
+
+	if (!ret)
+		rxe_ring_resume_producer(&wq->ring);
+	return ret;
+}
+
+/* @cap: as the kernel granted them; a slot takes either the SGEs or the inline data */
+int rxe_wq_map_send(struct rxe_wq *wq, int fd, const struct mminfo *info,
+		    const struct ibv_qp_cap *cap)
+{
+	size_t payload = cap->max_send_sge * sizeof(struct ibv_sge);
+
+	if (payload < cap->max_inline_data)
+		payload = cap->max_inline_data;
+
+	wq->max_sge = cap->max_send_sge;
+	wq->max_inline = cap->max_inline_data;
+	return map_wq(wq, fd, info, sizeof(struct rxe_send_wqe) + payload);
+}
+
+/* Also takes the place of a ring that the kernel has replaced, as resizing an SRQ does. */
+int rxe_wq_map_recv(struct rxe_wq *wq, int fd, const struct mminfo *info, uint32_t max_sge)
+{
+	rxe_ring_unmap(&wq->ring);
+	wq->max_sge = max_sge;
+	return map_wq(wq, fd, info,
+		      sizeof(struct rxe_recv_wqe) + max_sge * sizeof(struct ibv_sge));
+}
+
+static int post_one_recv(struct rxe_wq *wq, const struct ibv_recv_wr *wr)
+{
+	struct rxe_recv_wqe *wqe;
+	uint64_t length;
+
+	if (wr->num_sge < 0 || (uint32_t)wr->num_sge > wq->max_sge)
+		return EINVAL;
+
+	length = rxe_sge_length(wr->sg_list, wr->num_sge);
+	if (length > RXE_MAX_MSG)
+		return EINVAL;
+
+	wqe = rxe_ring_reserve(&wq->ring);
+	if (!wqe)
+		return ENOMEM;
+
+	wqe->wr_id = wr->wr_id;
+	rxe_dma_init(&wqe->dma, length, wr->num_sge);
+	rxe_sge_copy(wqe->dma.sge, wr->sg_list, wr->num_sge);
+
+	rxe_ring_advance(&wq->ring);
+	return 0;
+}
+
+/*
+ * Post a list of receives. The kernel looks for them when a message arrives,
+ * so there is no doorbell.
+ */
+int rxe_wq_post_recv(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
+{
+	int ret = 0;
+
+	pthread_spin_lock(&wq->lock);
+
+	if (!wq->ring.buf)
+		ret = EINVAL;
+
+	while (wr && !ret) {
+		ret = post_one_recv(wq, wr);
+		if (!ret)
+			wr = wr->next;
+	}
+	if (ret)
+		*bad_wr = wr;
+	if (wq->ring.buf)
+		rxe_ring_publish(&wq->ring);
+
+	pthread_spin_unlock(&wq->lock);
+	return ret;
+}
