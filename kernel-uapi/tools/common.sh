@@ -39,16 +39,20 @@ need()
 	[ ${#missing[@]} -eq 0 ] || die "missing: ${missing[*]} (tests/setup-host installs what is needed)"
 }
 
-# One tool at a time works on build/kernel. A tool started by another one runs under that one's lock.
+# lock NAME: one process at a time works on the downloads, the tree, or one kernel; until it exits or unlocks.
 lock()
 {
-	[ -z "${KERNEL_TOOLS_LOCKED:-}" ] || return 0
-	exec 9> "$work/.lock"
-	if ! flock -n 9; then
-		say "waiting for another kernel tool to finish"
-		flock 9
+	exec {lock_fd}> "$work/.lock-$1"
+	if ! flock -n "$lock_fd"; then
+		say "waiting for another process that works on the $1"
+		flock "$lock_fd"
 	fi
-	export KERNEL_TOOLS_LOCKED=1
+}
+
+# Gives up the lock taken last.
+unlock()
+{
+	exec {lock_fd}>&-
 }
 
 # Fetches the packages if need be; sets version (of the Debian packages), upstream, release (uname -r),
@@ -123,6 +127,15 @@ local_work()
 	elif [ -n "$(kgit status --porcelain | head -n1)" ]; then
 		echo "there are uncommitted changes: $(kgit status --porcelain | head -n3 | awk '{ print $2 }' | xargs)"
 	fi
+}
+
+# source_key PATH...: identifies the content of these parts of the tree, edits that are not committed included.
+source_key()
+{
+	{
+		kgit diff --binary --no-renames base -- "$@" ':!Documentation'
+		kgit ls-files -o -z --exclude-standard -- "$@" ':!Documentation' | (cd "$tree" && xargs -0 -r sha256sum)
+	} | sha256sum | sed "s/ .*//; s/^/$version /"
 }
 
 # logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
