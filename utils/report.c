@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "report.h"
+
+static void print_side(const char *side, const struct hello *h)
+{
+	char gid[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, &h->gid, gid, sizeof(gid));
+	printf("  %s address: LID 0x%04x, QPN 0x%06x, PSN 0x%06x, GID %s\n", side, h->lid, h->qpn,
+	       h->psn, gid);
+}
+
+void report_sides(const struct transfer *t, const struct hello *local)
+{
+	if (t->opt->json)
+		return;
+	print_side("local", local);
+	print_side("remote", &t->remote);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a;
+	double y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *samples, unsigned int n)
+{
+	qsort(samples, n, sizeof(*samples), compare);
+	return n % 2 ? samples[n / 2] : (samples[n / 2 - 1] + samples[n / 2]) / 2;
+}
+
+static const char *mode_str(const struct transfer *t)
+{
+	switch (t->info.mode) {
+	case IBV_EXT_DMABUF_MODE_DYNAMIC:
+		return "dynamic";
+	case IBV_EXT_DMABUF_MODE_PINNED:
+		return "pinned";
+	default:
+		return t->opt->mr == MR_ORDINARY ? "ordinary" : "unknown";
+	}
+}
+
+static const char *placement_str(const struct transfer *t)
+{
+	switch (t->info.placement) {
+	case IBV_EXT_DMABUF_PLACEMENT_SYSTEM:
+		return "system";
+	case IBV_EXT_DMABUF_PLACEMENT_DEVICE:
+		return "device";
+	case IBV_EXT_DMABUF_PLACEMENT_MIXED:
+		return "mixed";
+	default:
+		return t->opt->mr == MR_ORDINARY ? "system" : "unknown";
+	}
+}
+
+static void print_text(const struct transfer *t, const struct results *r, double reg, double dereg)
+{
+	const struct options *o = t->opt;
+	bool cpu = t->info.flags & IBV_EXT_DMABUF_MR_CPU_ACCESS;
+
+	if (t->buf.fd < 0)
+		printf("buffer: %zu bytes of anonymous memory\n", t->buf.size);
+	else
+		printf("buffer: dma-buf of %" PRIu64 " bytes, exporter %s, inode %" PRIu64 "\n",
+		       t->id.size, t->id.exporter, t->id.inode);
+	printf("MR: %s registration, mode %s, placement %s", mr_kind_str(o->mr), mode_str(t),
+	       placement_str(t));
+	if (t->info.mode && cpu)
+		printf(", copied by the CPU");
+	else if (t->info.mode)
+		printf(", %" PRIu64 " DMA segments", t->info.dma_segments);
+	if (t->info.mode)
+		printf(", %" PRIu64 " bytes charged", t->info.charged);
+	printf("\nregistration: %.1f usec, deregistration: %.1f usec (median of %u)\n", reg, dereg,
+	       o->reg_iters);
+	printf("RDMA %s of %zu bytes, %u times: %.2f usec per %s; %.2f Mbit/sec streaming\n",
+	       operation_str(o->op), o->size, o->iters, r->latency_usec,
+	       o->op == OP_READ ? "read" : "round trip", r->throughput_mbps);
+	printf("peer: %" PRIu64 " bytes verified, %" PRIu64 " wrong\n", r->remote.verified,
+	       r->remote.wrong + r->remote.guard_written);
+	if (r->local.guard_written)
+		printf("%" PRIu64 " bytes outside the messages were written\n",
+		       r->local.guard_written);
+	if (r->local.first[0])
+		printf("first error: %s\n", r->local.first);
+	printf("%" PRIu64 " bytes verified, %" PRIu64 " wrong\n", r->local.verified,
+	       r->local.wrong + r->local.guard_written);
+}
+
+/* No string here needs escaping: names of devices and exporters have no such characters. */
+static void print_json(const struct transfer *t, const struct results *r, double reg, double dereg)
+{
+	const struct options *o = t->opt;
+
+	printf("{\"role\": \"%s\", \"device\": \"%s\", ", o->server ? "client" : "server",
+	       ibv_get_device_name(t->context->device));
+	printf("\"operation\": \"%s\", \"size\": %zu, \"iters\": %u, ", operation_str(o->op),
+	       o->size, o->iters);
+	printf("\"exporter\": \"%s\", \"exporter_name\": \"%s\", ", exporter_str(o->exporter),
+	       t->id.exporter);
+	printf("\"buffer_size\": %zu, \"dmabuf_inode\": %" PRIu64 ", ", t->buf.size, t->id.inode);
+	printf("\"mr\": \"%s\", \"mode\": \"%s\", \"placement\": \"%s\", ", mr_kind_str(o->mr),
+	       mode_str(t), placement_str(t));
+	printf("\"cpu_access\": %s, \"dma_segments\": %" PRIu64 ", \"charged\": %" PRIu64 ", ",
+	       t->info.flags & IBV_EXT_DMABUF_MR_CPU_ACCESS ? "true" : "false",
+	       t->info.dma_segments, t->info.charged);
+	printf("\"reg_usec\": %.1f, \"dereg_usec\": %.1f, \"reg_iters\": %u, ", reg, dereg,
+	       o->reg_iters);
+	printf("\"latency_usec\": %.2f, \"throughput_mbps\": %.2f, ", r->latency_usec,
+	       r->throughput_mbps);
+	printf("\"verified\": %" PRIu64 ", \"wrong\": %" PRIu64 ", ", r->local.verified,
+	       r->local.wrong + r->local.guard_written);
+	printf("\"peer_verified\": %" PRIu64 ", \"peer_wrong\": %" PRIu64 "}\n", r->remote.verified,
+	       r->remote.wrong + r->remote.guard_written);
+	if (r->local.first[0])
+		fprintf(stderr, "First error: %s\n", r->local.first);
+}
+
+void report_results(const struct transfer *t, const struct results *r)
+{
+	double reg = median(t->reg_usec, t->opt->reg_iters);
+	double dereg = median(t->dereg_usec, t->opt->reg_iters);
+
+	if (t->opt->json)
+		print_json(t, r, reg, dereg);
+	else
+		print_text(t, r, reg, dereg);
+}
