@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#define _GNU_SOURCE
+#include "mock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include <linux/netlink.h>
+#include <netlink/netlink.h>
+#include <netlink/msg.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/rdma_netlink.h>
+
+struct mock mock;
+
+static const struct ib_uverbs_dmabuf_caps patched = {
+	.magic = 0x646d61627566706eULL,
+	.version = 1,
+	.access_flags = 0x70000,
+};
+
+static const struct ib_uverbs_dmabuf_mr_info live_mr = {
+	.mode = IB_UVERBS_DMABUF_MODE_PINNED,
+	.state = IB_UVERBS_DMABUF_STATE_LIVE,
+	.placement = IB_UVERBS_DMABUF_PLACEMENT_SYSTEM,
+	.flags = IB_UVERBS_DMABUF_MR_REQUESTED_PIN | IB_UVERBS_DMABUF_MR_CPU_ACCESS,
+	.offset = 0x1000,
+	.length = 0x2000,
+	.iova = 0x7000,
+	.dmabuf_size = 0x10000,
+	.dmabuf_inode = 77,
+	.charged = 0x10001,
+	.dma_segments = 3,
+	.exporter = "udmabuf",
+};
+
+struct mock_device *mock_add_device(uint32_t driver_id)
+{
+	/* the library's cache outlives a test, so device numbers are not used again */
+	static unsigned int next_minor = 192;
+	struct mock_device *device = &mock.devices[mock.num_devices++];
+
+	device->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_true(device->fd >= 0);
+	device->rdev = makedev(231, next_minor++);
+	device->driver_id = driver_id;
+	device->context.cmd_fd = device->fd;
+	device->pd.context = &device->context;
+	return device;
+}
+
+int mock_add_dmabuf(size_t size)
+{
+	mock.dmabuf_fd = memfd_create("mock dma-buf", MFD_CLOEXEC);
+	assert_true(mock.dmabuf_fd >= 0);
+	assert_int_equal(ftruncate(mock.dmabuf_fd, size), 0);
+	return mock.dmabuf_fd;
+}
+
+int mock_setup(void **state)
+{
+	(void)state;
+	memset(&mock, 0, sizeof(mock));
+	mock.caps = (struct mock_answer){.data = &patched, .size = sizeof(patched)};
+	mock.mr_info = (struct mock_answer){.data = &live_mr, .size = sizeof(live_mr)};
+	mock.nl_closed = true;
+	mock.dmabuf_fd = -1;
+	mock.memlock.rlim_cur = RLIM_INFINITY;
+	mock_add_device(RDMA_DRIVER_RXE);
+	mock.mr.context = &mock.devices[0].context;
+	mock.mr.handle = 0x11223344;
+	return 0;
+}
+
+int mock_teardown(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < mock.num_devices; i++)
+		close(mock.devices[i].fd);
+	if (mock.dmabuf_fd >= 0)
+		close(mock.dmabuf_fd);
+	return 0;
+}
+
+/* uverbs */
+
+static struct mock_device *find_device(int fd)
+{
+	unsigned int i;
+
+	for (i = 0; i < mock.num_devices; i++)
+		if (mock.devices[i].fd == fd)
+			return &mock.devices[i];
+	return NULL;
+}
+
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st)
+{
+	struct mock_device *device = find_device(fd);
+	int ret = __real_fstat(fd, st);
+
+	if (!ret && device)
+		st->st_rdev = device->rdev;
+	return ret;
+}
+
+static unsigned int record_ioctl(int fd, unsigned long request,
+				 const struct ib_uverbs_ioctl_hdr *hdr)
+{
+	unsigned int n = atomic_fetch_add(&mock.num_ioctls, 1);
+	struct mock_ioctl *call;
+
+	/* the threads of the concurrency test make more than are kept */
+	if (n >= MOCK_MAX_CALLS)
+		return n;
+	call = &mock.ioctls[n];
+	call->fd = fd;
+	call->request = request;
+	call->length = hdr->length;
+	call->method = hdr->method_id;
+	call->driver_id = hdr->driver_id;
+	if (hdr->length <= sizeof(call->bytes))
+		memcpy(call->bytes, hdr, hdr->length);
+	return n;
+}
+
+/* As uverbs_copy_to() and a handler that zeroes what it does not know. */
+static void answer_out(struct ib_uverbs_attr *attr, const struct mock_answer *answer)
+{
+	size_t size = answer->size < attr->len ? answer->size : attr->len;
+
+	memcpy((void *)(uintptr_t)attr->data, answer->data, size);
+	attr->flags |= UVERBS_ATTR_F_VALID_OUTPUT;
+}
+
+static int run_method(struct ib_uverbs_ioctl_hdr *hdr, unsigned int num)
+{
+	if (hdr->object_id == UVERBS_OBJECT_DEVICE && hdr->method_id == 16) {
+		if (mock.removed_after_first_caps && num > 2)
+			return EIO;
+		if (!mock.caps.err)
+			answer_out(&hdr->attrs[0], &mock.caps);
+		return mock.caps.err;
+	}
+	if (hdr->object_id == UVERBS_OBJECT_MR && hdr->method_id == 16) {
+		if (!mock.mr_info.err)
+			answer_out(&hdr->attrs[1], &mock.mr_info);
+		return mock.mr_info.err;
+	}
+	return EPROTONOSUPPORT;
+}
+
+/* The checks of ib_uverbs_ioctl(), in its order. */
+static int uverbs_ioctl(int fd, unsigned long request, struct ib_uverbs_ioctl_hdr *hdr)
+{
+	struct mock_device *device = find_device(fd);
+	unsigned int num;
+
+	if (fcntl(fd, F_GETFD) < 0)
+		return EBADF;
+	if (!device || request != 0xc0181b01)
+		return ENOTTY;
+	num = record_ioctl(fd, request, hdr);
+	if (hdr->length != sizeof(*hdr) + hdr->num_attrs * sizeof(hdr->attrs[0]))
+		return EINVAL;
+	if (hdr->reserved1 || hdr->reserved2)
+		return EPROTONOSUPPORT;
+	if (hdr->driver_id != device->driver_id)
+		return EINVAL;
+	return run_method(hdr, num);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+	int err;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	err = uverbs_ioctl(fd, request, arg);
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
+}
+
+/* libibverbs */
+
+struct ibv_mr *__wrap_ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t length,
+					uint64_t iova, int fd, int access)
+{
+	struct mock_reg *reg = &mock.regs[mock.num_regs++];
+
+	*reg = (struct mock_reg){pd, offset, length, iova, fd, access, mock.num_ioctls};
+	if (mock.no_provider_op)
+		errno = EOPNOTSUPP;
+	else if ((offset ^ iova) & 0xfff)
+		errno = EINVAL;
+	else if (mock.reg_err)
+		errno = mock.reg_err;
+	else
+		return &mock.mr;
+	return NULL;
+}
+
+/* RDMA netlink: what the library's requests are answered, on the wire. */
+
+uint64_t mock_encode_dev(dev_t rdev)
+{
+	uint64_t minor_ = minor(rdev);
+
+	return (minor_ & 0xff) | (uint64_t)major(rdev) << 8 | (minor_ & ~0xffULL) << 12;
+}
+
+#define MAX_REPLY 16384
+
+/* A request and its answers stay in one thread. */
+static _Thread_local struct {
+	_Alignas(8) uint8_t bytes[MAX_REPLY];
+	size_t length;
+} reply;
+
+static struct nlmsghdr *begin_reply(const struct nlmsghdr *request, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *hdr = (void *)(reply.bytes + reply.length);
+
+	*hdr = (struct nlmsghdr){.nlmsg_len = NLMSG_HDRLEN,
+				 .nlmsg_type = type,
+				 .nlmsg_flags = flags,
+				 .nlmsg_seq = request->nlmsg_seq,
+				 .nlmsg_pid = request->nlmsg_pid};
+	return hdr;
+}
+
+static void put_bytes(struct nlmsghdr *hdr, const void *data, size_t size)
+{
+	memcpy((char *)hdr + hdr->nlmsg_len, data, size);
+	memset((char *)hdr + hdr->nlmsg_len + size, 0, NLMSG_ALIGN(size) - size);
+	hdr->nlmsg_len += NLMSG_ALIGN(size);
+}
+
+static void put_attr(struct nlmsghdr *hdr, uint16_t type, const void *data, uint16_t size)
+{
+	struct nlattr attr = {.nla_type = type};
+
+	if (mock.nl_short_attrs)
+		size = 2;
+	attr.nla_len = NLA_HDRLEN + size;
+	put_bytes(hdr, &attr, sizeof(attr));
+	put_bytes(hdr, data, size);
+}
+
+static void end_reply(const struct nlmsghdr *hdr)
+{
+	reply.length += hdr->nlmsg_len;
+	assert_true(reply.length <= MAX_REPLY);
+}
+
+static void reply_error(const struct nlmsghdr *request, int err)
+{
+	struct nlmsghdr *hdr = begin_reply(request, NLMSG_ERROR, 0);
+	struct nlmsgerr error = {.error = -err, .msg = *request};
+
+	put_bytes(hdr, &error, sizeof(error));
+	end_reply(hdr);
+}
+
+static void reply_dump(const struct nlmsghdr *request)
+{
+	struct nlmsghdr *hdr;
+	unsigned int i;
+	int done = 0;
+
+	for (i = 0; i < mock.num_nl_devices; i++) {
+		hdr = begin_reply(request, request->nlmsg_type, NLM_F_MULTI);
+		put_attr(hdr, RDMA_NLDEV_ATTR_DEV_INDEX, &mock.nl_devices[i].index, 4);
+		put_attr(hdr, RDMA_NLDEV_ATTR_DEV_NAME, "rxe0", 5);
+		end_reply(hdr);
+	}
+	hdr = begin_reply(request, NLMSG_DONE, NLM_F_MULTI);
+	put_bytes(hdr, &done, sizeof(done));
+	end_reply(hdr);
+}
+
+static const struct mock_nl_device *find_nl_device(uint32_t index)
+{
+	unsigned int i;
+
+	for (i = 0; i < mock.num_nl_devices; i++)
+		if (mock.nl_devices[i].index == index)
+			return &mock.nl_devices[i];
+	return NULL;
+}
+
+static void reply_chardev(struct nlmsghdr *request)
+{
+	const struct nlattr *index = nlmsg_find_attr(request, 0, RDMA_NLDEV_ATTR_DEV_INDEX);
+	const struct mock_nl_device *device = find_nl_device(*(const uint32_t *)(index + 1));
+	struct nlmsghdr *hdr;
+	uint64_t abi = 2;
+
+	if (!device || device->err) {
+		reply_error(request, device ? device->err : EINVAL);
+		return;
+	}
+	hdr = begin_reply(request, request->nlmsg_type, 0);
+	if (device->driver_id >= 0)
+		put_attr(hdr, RDMA_NLDEV_ATTR_UVERBS_DRIVER_ID, &device->driver_id, 4);
+	put_attr(hdr, RDMA_NLDEV_ATTR_CHARDEV, &device->chardev, 8);
+	put_attr(hdr, RDMA_NLDEV_ATTR_CHARDEV_ABI, &abi, 8);
+	put_attr(hdr, RDMA_NLDEV_ATTR_CHARDEV_NAME, "uverbs0", 8);
+	end_reply(hdr);
+}
+
+int __real_nl_connect(struct nl_sock *sock, int protocol);
+int __wrap_nl_connect(struct nl_sock *sock, int protocol)
+{
+	assert_int_equal(protocol, NETLINK_RDMA);
+	if (mock.nl_closed)
+		return -NLE_PROTO_MISMATCH;
+	reply.length = 0;
+	/* a family that every kernel has; what is sent does not reach it */
+	return __real_nl_connect(sock, NETLINK_ROUTE);
+}
+
+/* In the executable these come before libc's for libnl. */
+__attribute__((visibility("default"))) ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct nlmsghdr *request = msg->msg_iov[0].iov_base;
+	unsigned int n = atomic_fetch_add(&mock.num_nl_requests, 1);
+
+	(void)flags;
+	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_int_equal(msg->msg_iovlen, 1);
+	if (mock.nl_send_errno) {
+		errno = mock.nl_send_errno;
+		return -1;
+	}
+	if (n < 4 && request->nlmsg_len <= sizeof(mock.nl_requests[0])) {
+		memcpy(mock.nl_requests[n], request, request->nlmsg_len);
+		mock.nl_request_length[n] = request->nlmsg_len;
+	}
+	if (request->nlmsg_type == RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET_CHARDEV))
+		reply_chardev(request);
+	else if (mock.nl_dump_err)
+		reply_error(request, mock.nl_dump_err);
+	else
+		reply_dump(request);
+	return request->nlmsg_len;
+}
+
+__attribute__((visibility("default"))) ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	struct sockaddr_nl *from = msg->msg_name;
+	size_t size = reply.length;
+
+	(void)fd;
+	if (!reply.length) {
+		errno = EAGAIN;
+		return -1;
+	}
+	*from = (struct sockaddr_nl){.nl_family = AF_NETLINK};
+	msg->msg_namelen = sizeof(*from);
+	msg->msg_controllen = 0;
+	msg->msg_flags = 0;
+	if (size > msg->msg_iov[0].iov_len) {
+		size = msg->msg_iov[0].iov_len;
+		msg->msg_flags = MSG_TRUNC;
+	}
+	memcpy(msg->msg_iov[0].iov_base, reply.bytes, size);
+	if (flags & MSG_PEEK)
+		return flags & MSG_TRUNC ? reply.length : size;
+	reply.length = 0;
+	return size;
+}
+
+/* Allocation, as far as the library asks for it. */
+
+static bool alloc_fails(void)
+{
+	return mock.fail_alloc && ++mock.num_allocs == mock.fail_alloc;
+}
+
+struct nl_sock *__real_nl_socket_alloc(void);
+struct nl_sock *__wrap_nl_socket_alloc(void)
+{
+	return alloc_fails() ? NULL : __real_nl_socket_alloc();
+}
+
+struct nl_msg *__real_nlmsg_alloc_simple(int type, int flags);
+struct nl_msg *__wrap_nlmsg_alloc_simple(int type, int flags)
+{
+	return alloc_fails() ? NULL : __real_nlmsg_alloc_simple(type, flags);
+}
+
+int __wrap_nla_put_u32(struct nl_msg *msg, int type, uint32_t value)
+{
+	return alloc_fails() ? -NLE_NOMEM : nla_put(msg, type, sizeof(value), &value);
+}
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	const char *text = NULL;
+
+	assert_string_equal(mode, "re");
+	if (!strcmp(path, "/proc/self/status"))
+		text = mock.status;
+	else if (!strncmp(path, "/proc/self/fdinfo/", 18) && atoi(path + 18) == mock.dmabuf_fd)
+		text = mock.fdinfo;
+	if (!text || alloc_fails()) {
+		errno = ENOENT;
+		return NULL;
+	}
+	return fmemopen((void *)text, strlen(text), "r");
+}
+
+/* dma-bufs and limits */
+
+int __real_fstatfs(int fd, struct statfs *fs);
+int __wrap_fstatfs(int fd, struct statfs *fs)
+{
+	int ret = __real_fstatfs(fd, fs);
+
+	if (!ret && fd == mock.dmabuf_fd)
+		fs->f_type = DMA_BUF_MAGIC;
+	return ret;
+}
+
+int __wrap_getrlimit(int resource, struct rlimit *limit)
+{
+	assert_int_equal(resource, RLIMIT_MEMLOCK);
+	if (mock.memlock_err)
+		return -1;
+	*limit = mock.memlock;
+	return 0;
+}
+
+/* loading */
+
+void *__wrap_dlopen(const char *path, int flags)
+{
+	mock.num_dlopens++;
+	mock.dlopen_path = path;
+	mock.dlopen_flags = flags;
+	return mock.dlopen_fails ? NULL : &mock;
+}
+
+unsigned long __wrap_getauxval(unsigned long type)
+{
+	assert_int_equal(type, AT_SECURE);
+	return mock.at_secure;
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * A kernel for libibverbs-ext: uverbs devices, RDMA netlink, dma-bufs, and
+ * libibverbs' registration call. The library's sources are linked with --wrap
+ * for what is mocked here.
+ */
+#ifndef MOCK_H
+#define MOCK_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <rdma/rdma_user_ioctl_cmds.h>
+#include <infiniband/verbs_ext.h>
+
+#define MOCK_MAX_DEVICES 4
+#define MOCK_MAX_CALLS	 256
+
+/* A uverbs device open at fd. */
+struct mock_device {
+	int fd;
+	dev_t rdev;
+	_Atomic uint32_t driver_id;
+	struct ibv_context context;
+	struct ibv_pd pd;
+};
+
+struct mock_ioctl {
+	int fd;
+	unsigned long request;
+	size_t length;
+	uint8_t bytes[sizeof(struct ib_uverbs_ioctl_hdr) + 2 * sizeof(struct ib_uverbs_attr)];
+	uint16_t method;
+	uint32_t driver_id;
+};
+
+struct mock_reg {
+	struct ibv_pd *pd;
+	uint64_t offset;
+	size_t length;
+	uint64_t iova;
+	int fd;
+	int access;
+	unsigned int ioctls_before;
+};
+
+/* What a query answers: 0 or an errno value, and a struct of the kernel's own size. */
+struct mock_answer {
+	int err;
+	const void *data;
+	size_t size;
+};
+
+struct mock_nl_device {
+	uint32_t index;
+	uint64_t chardev; /* as the kernel encodes it */
+	int driver_id;	  /* -1: not told */
+	int err;	  /* of GET_CHARDEV */
+};
+
+struct mock {
+	struct mock_device devices[MOCK_MAX_DEVICES];
+	unsigned int num_devices;
+
+	struct mock_answer caps;
+	struct mock_answer mr_info;
+	/* the answer to each query but the first is that of a removed device */
+	bool removed_after_first_caps;
+	_Atomic unsigned int num_ioctls;
+	struct mock_ioctl ioctls[MOCK_MAX_CALLS];
+
+	bool nl_closed;
+	int nl_dump_err;
+	bool nl_short_attrs;
+	int nl_send_errno;
+	const struct mock_nl_device *nl_devices;
+	unsigned int num_nl_devices;
+	uint8_t nl_requests[4][128];
+	size_t nl_request_length[4];
+	_Atomic unsigned int num_nl_requests;
+
+	/* the call to an allocating function, counted from 1, that fails */
+	unsigned int fail_alloc;
+	unsigned int num_allocs;
+
+	int reg_err;
+	bool no_provider_op;
+	struct mock_reg regs[4];
+	unsigned int num_regs;
+	struct ibv_mr mr;
+
+	int dmabuf_fd;
+	struct rlimit memlock;
+	bool memlock_err;
+	const char *status; /* /proc/self/status */
+	const char *fdinfo;
+
+	const char *dlopen_path;
+	int dlopen_flags;
+	unsigned int num_dlopens;
+	bool dlopen_fails;
+	unsigned long at_secure;
+};
+
+extern struct mock mock;
+
+/* cmocka's setup and teardown: one device, driver id rxe, patched kernel, no netlink */
+int mock_setup(void **state);
+int mock_teardown(void **state);
+
+/* Add a device with a number that no test had before. */
+struct mock_device *mock_add_device(uint32_t driver_id);
+
+/* A dma-buf of @size bytes; closed by the teardown. */
+int mock_add_dmabuf(size_t size);
+
+/* The number as RDMA netlink has it. */
+uint64_t mock_encode_dev(dev_t rdev);
+
+/* A method that the mock knows no more of than a kernel does. */
+#define MOCK_NO_SUCH_METHOD 0x0fff
+
+#endif /* MOCK_H */
