@@ -103,15 +103,20 @@ kgit()
 	git_in "$tree" "$@"
 }
 
-# $tree/.git/applied: what the tree's branch was made from: the key, then the resulting commit.
+# $tree/.git/applied: what the tree's branch was made from (series_key, or that it is incomplete), and the commit.
 applied_key()
 {
 	sed -n 1p "$tree/.git/applied" 2> /dev/null || true
 }
 
+applied_commit()
+{
+	sed -n 2p "$tree/.git/applied" 2> /dev/null || true
+}
+
 set_applied()
 {
-	printf '%s\n%s\n' "$(series_key)" "$(kgit rev-parse series)" > "$tree/.git/applied.tmp"
+	printf '%s\n%s\n' "$1" "$(kgit rev-parse series)" > "$tree/.git/applied.tmp"
 	mv "$tree/.git/applied.tmp" "$tree/.git/applied"
 }
 
@@ -122,7 +127,7 @@ local_work()
 		echo "a git am or rebase is in progress there"
 	elif [ "$(kgit symbolic-ref -q --short HEAD)" != series ]; then
 		echo "another branch than 'series' is checked out there"
-	elif [ "$(kgit rev-parse series)" != "$(sed -n 2p "$tree/.git/applied" 2> /dev/null)" ]; then
+	elif [ "$(kgit rev-parse series)" != "$(applied_commit)" ]; then
 		echo "branch 'series' has commits there that are not in the patches"
 	elif [ -n "$(kgit status --porcelain | head -n1)" ]; then
 		echo "there are uncommitted changes: $(kgit status --porcelain | head -n3 | awk '{ print $2 }' | xargs)"
