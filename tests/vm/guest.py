@@ -50,17 +50,20 @@ def _is_covered(path):
     return any(path.startswith(top + "/") for top in COVERED)
 
 
-def _command_script(command, settings):
+def _command_script(command, settings, terminal):
     """The command, in the caller's directory and with part of the caller's environment."""
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     environment.update(settings)
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
+    if terminal:
+        size = shutil.get_terminal_size()
+        lines.append(f"stty rows {size.lines} cols {size.columns}")
     lines.append(f"cd {shlex.quote(os.getcwd())} || exit 125")
     lines.append("exec " + shlex.join(command))
     return "\n".join(lines) + "\n"
 
 
-def _configuration(kernel, log, node, nodes, rdma):
+def _configuration(kernel, log, node, nodes, switches):
     def address(number):
         return f"10.77.0.{number % nodes + 1}"
 
@@ -70,19 +73,22 @@ def _configuration(kernel, log, node, nodes, rdma):
         "VM_IP": address(node),
         "VM_PEER_IP": address(node + 1),
         "VM_RESULTS": log,
-        "VM_RDMA": "1" if rdma else "",
         "VM_KEEP": "\n".join(filter(_is_covered, (TOP, os.getcwd()))),
         "VM_MODULES": kernel.modules,
         "VM_MODULES_AT": _modules_directory(),
     }
+    for name, value in switches.items():
+        settings[name] = "1" if value else ""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
 
 
-def write_initramfs(path, *, kernel, command, settings, log, node, nodes, rdma):
+def write_initramfs(path, *, kernel, command, settings, log, node, nodes, rdma, kmemleak,
+                    terminal):
     """Write the initramfs of one of the guests to path."""
+    switches = {"VM_RDMA": rdma, "VM_KMEMLEAK": kmemleak, "VM_TERMINAL": terminal}
     files = {
-        "vm/config": _configuration(kernel, log, node, nodes, rdma).encode(),
-        "vm/command": _command_script(command, settings).encode(),
+        "vm/config": _configuration(kernel, log, node, nodes, switches).encode(),
+        "vm/command": _command_script(command, settings, terminal).encode(),
     }
     for name, guest_name in (("guest-init", "init"), ("guest-main", "vm/guest-main")):
         with open(os.path.join(HERE, name), "rb") as file:

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """A command's run in one or several machines, from power on to power off."""
 
+import math
 import selectors
 import sys
 import time
 
 # How long the command may go on in other machines after it has failed in one, in seconds.
 GRACE = 5
-# How long a machine may take to power off.
-POWER_OFF = 120
+# How long a machine may take to power off, with a search for memory leaks before that.
+POWER_OFF = 180
+# How often to try to send what a machine did not take.
+RETRY = 0.05
 
 
 class Output:
@@ -36,10 +39,11 @@ class Output:
 class Session:
     """Machines that start the command together and power off together."""
 
-    def __init__(self, machines, timeout, log):
-        """log is called with the text of each event."""
+    def __init__(self, machines, timeout, log, terminal=None):
+        """log is called with the text of each event; terminal is a Terminal or None."""
         self._machines = machines
         self._log = log
+        self._terminal = terminal
         self._end = time.monotonic() + timeout
         self._overdue = "time-out"
         self._selector = selectors.DefaultSelector()
@@ -47,6 +51,7 @@ class Session:
         self._ready = set()
         self._off = set()
         self.statuses = {}  # by machine, in the order in which the command ended
+        self.taints = {}  # of the kernels, by machine
         self.failure = None  # what went wrong, if it was not the command
         self.timed_out = False
 
@@ -55,6 +60,9 @@ class Session:
             for name, channel in machine.channels.items():
                 if name == "control":
                     handler = _lines(lambda words, machine=machine: self._told(machine, words))
+                elif name == "terminal":
+                    terminal.connect(machine.number, channel)
+                    handler = (lambda data, number=machine.number: terminal.output(number, data))
                 else:
                     output = Output(getattr(sys, name).buffer, prefix)
                     self._outputs.append(output)
@@ -68,36 +76,60 @@ class Session:
             if left <= 0:
                 self._time_is_over()
                 break
-            for key, _ in self._selector.select(left):
-                self._read(key)
+            if self._terminal:
+                left = self._serve_terminal(left)
+                if self._terminal.quit:
+                    break
+            for key, _ in self._selector.select(None if left == math.inf else left):
+                if not key.data:
+                    self._terminal.read()
+                elif key.fileobj in self._selector.get_map():
+                    self._read(key)
         for output in self._outputs:
             output.finish()
 
+    def _serve_terminal(self, left):
+        """Listen to it only while the machines take what it sends; return how long to wait."""
+        terminal = self._terminal
+        listening = terminal.input in self._selector.get_map()
+        wanted = len(self._ready) == len(self._machines) and terminal.wants_input()
+        if wanted and not listening:
+            self._selector.register(terminal.input, selectors.EVENT_READ)
+        elif listening and not wanted:
+            self._selector.unregister(terminal.input)
+        terminal.flush()
+        return left if terminal.wants_input() else min(left, RETRY)
+
     def _read(self, key):
+        """Read once from a channel; return whether there was something."""
         machine, name, handler = key.data
         try:
             data = key.fileobj.recv(65536)
         except BlockingIOError:
-            return
+            return False
         except ConnectionResetError:
             data = b""
+        if name == "control":
+            # What the machine wrote before that comes first.
+            for other in list(self._selector.get_map().values()):
+                if other.data and other.data[0] is machine and other is not key:
+                    while self._read(other):
+                        pass
         if data:
-            if name == "control":
-                self._drain(machine)
             handler(data)
-            return
+            return True
         self._selector.unregister(key.fileobj)
         if name == "control":
-            self._off.add(machine)
-            self._log(f"node {machine.number} is off")
-            if machine not in self.statuses:
-                self.failure = f"node {machine.number} ended before the command did"
+            self._machine_is_off(machine)
+        return False
 
-    def _drain(self, machine):
-        """Pass on what a machine wrote before the line on its control channel."""
-        for key in list(self._selector.get_map().values()):
-            if key.data[0] is machine and key.data[1] != "control":
-                self._read(key)
+    def _machine_is_off(self, machine):
+        self._off.add(machine)
+        self._log(f"node {machine.number} is off")
+        if machine not in self.statuses:
+            self.failure = f"node {machine.number} ended before the command did"
+        elif machine not in self.taints:
+            self.failure = f"node {machine.number} did not power off in good order"
 
     def _told(self, machine, words):
         if words[0] == "ready":
@@ -107,12 +139,19 @@ class Session:
                 self._tell_all("go")
         elif words[0] == "status":
             self._log(f"node {machine.number}: status {words[1]}")
-            self.statuses[machine] = int(words[1])
-            if len(self.statuses) == len(self._machines):
-                self._tell_all("off")
-                self._limit(POWER_OFF, "a machine does not power off")
-            elif self.statuses[machine]:
-                self._limit(GRACE, None)
+            self._command_ended(machine, int(words[1]))
+        elif words[0] == "taint":
+            self.taints[machine] = int(words[1])
+
+    def _command_ended(self, machine, status):
+        self.statuses[machine] = status
+        if self._terminal:
+            self._terminal.disconnect(machine.number)
+        if len(self.statuses) == len(self._machines):
+            self._tell_all("off")
+            self._limit(POWER_OFF, "a machine does not power off")
+        elif status and not self._terminal:
+            self._limit(GRACE, None)
 
     def _tell_all(self, word):
         for machine in self._machines:
@@ -127,7 +166,7 @@ class Session:
     def _time_is_over(self):
         if self._overdue == "time-out":
             self.timed_out = True
-        elif self._overdue:
+        else:
             self.failure = self._overdue
 
 
