@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "fixture.h"
+#include "test.h"
+
+const char *strerrorname(int err)
+{
+	const char *name = err ? strerrorname_np(err) : "success";
+
+	return name ? name : "unknown error";
+}
+
+struct ibv_context *open_device(void)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	struct ibv_context *context = NULL;
+	unsigned int i;
+
+	for (i = 0; list && list[i] && !context; i++)
+		if (!strcmp(ibv_get_device_name(list[i]), DEVICE))
+			context = ibv_open_device(list[i]);
+	if (list)
+		ibv_free_device_list(list);
+	return context;
+}
+
+int fixture_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	usage_read(&f->before);
+	f->context = open_device();
+	if (!f->context)
+		fail_msg("cannot open " DEVICE ": %s", strerror(errno));
+	f->pd = ibv_alloc_pd(f->context);
+	assert_non_null(f->pd);
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	struct fixture *f = *state;
+	int left;
+
+	/*
+	 * What a test that failed did not get to release goes with the context,
+	 * and a test that succeeded has released it: then the PD is free.
+	 */
+	ibv_dealloc_pd(f->pd);
+	ibv_close_device(f->context);
+	while (f->num_buffers)
+		dmabuf_free(&f->buffers[--f->num_buffers]);
+	left = usage_compare(&f->before, "after the test");
+	free(f);
+	return left;
+}
+
+static struct dmabuf *next_buffer(struct fixture *f)
+{
+	assert_true(f->num_buffers < FIXTURE_BUFFERS);
+	return &f->buffers[f->num_buffers++];
+}
+
+struct dmabuf *fixture_buffer(struct fixture *f, enum exporter exporter, size_t size)
+{
+	struct dmabuf *buf = next_buffer(f);
+	int err;
+
+	if (exporter == UDMABUF)
+		err = dmabuf_alloc_udmabuf(buf, size, 0);
+	else
+		err = dmabuf_alloc_heap(buf, "system", size, O_RDWR);
+	if (err)
+		fail_msg("%s", dmabuf_error());
+	return buf;
+}
+
+struct dmabuf *fixture_read_only_buffer(struct fixture *f, size_t size)
+{
+	struct dmabuf *buf = next_buffer(f);
+
+	if (dmabuf_alloc_heap(buf, "system", size, O_RDONLY))
+		fail_msg("%s", dmabuf_error());
+	return buf;
+}
+
+const char *exporter_name(enum exporter exporter)
+{
+	return exporter == UDMABUF ? "udmabuf" : "system";
+}
+
+struct ibv_mr *register_pinned(struct ibv_pd *pd, const struct dmabuf *buf, uint64_t offset,
+			       size_t length, uint64_t iova, int access)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = {
+		.offset = offset,
+		.length = length,
+		.iova = iova,
+		.fd = buf->fd,
+		.access = access,
+	};
+	struct ibv_ext_dmabuf_report report;
+	struct ibv_mr *mr = ibv_ext_reg_dmabuf_mr(pd, &attr, &report);
+
+	if (!mr)
+		fail_msg("registration of %#zx bytes at %#" PRIx64 ": %s, %s", length, offset,
+			 strerrorname(errno), ibv_ext_dmabuf_reason_str(report.reason));
+	return mr;
+}
+
+struct ibv_mr *register_all(struct ibv_pd *pd, const struct dmabuf *buf)
+{
+	return register_pinned(pd, buf, 0, buf->size, 0, ACCESS_ALL);
+}
+
+void deregister(struct ibv_mr *mr)
+{
+	assert_errno(ibv_dereg_mr(mr), 0, "deregistration");
+}
+
+void wait_for_child(int pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (!WIFEXITED(status) || WEXITSTATUS(status))
+		fail_msg("child ended with wait status %#x", status);
+}
