@@ -82,7 +82,7 @@ static void invalid(const struct failure *failure, struct ibv_ext_dmabuf_report 
 		told(report, IBV_EXT_DMABUF_REASON_BAD_RANGE);
 	else if (!failure->is_dmabuf)
 		found(report, IBV_EXT_DMABUF_REASON_BAD_FD);
-	else if (failure->file.size && end > failure->file.size)
+	else if (end > failure->file.size)
 		found(report, IBV_EXT_DMABUF_REASON_BAD_RANGE);
 }
 
@@ -103,8 +103,7 @@ static void not_permitted(struct ibv_ext_dmabuf_report *report)
 
 static void out_of_memory(const struct failure *failure, struct ibv_ext_dmabuf_report *report)
 {
-	if (!failure->file.size)
-		return;
+	/* Without a dma-buf nothing is charged and its size is 0. */
 	switch (ext_memlock_check(failure->file.size)) {
 	case EXT_MEMLOCK_ALLOWS:
 		found(report, IBV_EXT_DMABUF_REASON_NO_MEMORY);
@@ -165,7 +164,7 @@ static void find_reason(const struct failure *failure, struct ibv_ext_dmabuf_rep
 void ext_classify(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		  struct ibv_ext_dmabuf_report *report)
 {
-	struct failure failure = {.pd = pd, .attr = attr};
+	struct failure failure = { .pd = pd, .attr = attr };
 
 	failure.is_dmabuf = !ext_look_at_dmabuf(attr->fd, &failure.file);
 	if (failure.is_dmabuf) {

@@ -50,8 +50,9 @@ int ext_look_at_dmabuf(int fd, struct ext_dmabuf_file *file)
 
 	/* The only seek that a dma-buf has tells its size; there is no position. */
 	size = lseek(fd, 0, SEEK_END);
-	if (size > 0)
-		file->size = size;
+	if (size < 0)
+		return EINVAL;
+	file->size = size;
 	if (!fstat(fd, &st))
 		file->inode = st.st_ino;
 	flags = fcntl(fd, F_GETFL);

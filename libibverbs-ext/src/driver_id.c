@@ -26,7 +26,7 @@
  * Indexed by device number. An entry is one word, so that neither threads nor
  * fork need a lock; two devices that share an entry only ask more often.
  */
-#define CACHE_SIZE  256
+#define CACHE_SIZE 256
 #define ENTRY_VALID (1ULL << 31)
 
 static _Atomic uint64_t cache[CACHE_SIZE];

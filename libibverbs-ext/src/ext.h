@@ -20,17 +20,17 @@
 /* An input that names an object of the context. */
 static inline struct ib_uverbs_attr ext_attr_handle(uint16_t id, uint32_t handle)
 {
-	return (struct ib_uverbs_attr){
-		.attr_id = id, .flags = UVERBS_ATTR_F_MANDATORY, .data = handle};
+	return (struct ib_uverbs_attr){ .attr_id = id,
+					.flags = UVERBS_ATTR_F_MANDATORY,
+					.data = handle };
 }
 
 /* An output of @len bytes. The kernel may know a shorter struct, so zero it before. */
 static inline struct ib_uverbs_attr ext_attr_out(uint16_t id, void *out, uint16_t len)
 {
-	return (struct ib_uverbs_attr){.attr_id = id,
-				       .len = len,
-				       .flags = UVERBS_ATTR_F_MANDATORY,
-				       .data = (uintptr_t)out};
+	return (struct ib_uverbs_attr){
+		.attr_id = id, .len = len, .flags = UVERBS_ATTR_F_MANDATORY, .data = (uintptr_t)out
+	};
 }
 
 /* One ioctl with the driver id given. */

@@ -56,7 +56,7 @@ static int read_chardev(struct nl_msg *msg, void *arg)
 	struct chardev *chardev = arg;
 
 	/* Drivers that libibverbs must not match by their id do not tell it. */
-	if (!dev || nla_len(dev) < (int)sizeof(uint64_t) || !id)
+	if (!dev || !id)
 		return NL_OK;
 	chardev->rdev = decode_dev(nla_get_u64(dev));
 	chardev->driver_id = nla_get_u32(id);
@@ -84,10 +84,10 @@ static int transact(struct nl_sock *sock, struct nl_msg *msg, nl_recvmsg_msg_cb_
 static int list_devices(struct nl_sock *sock, struct device_list *devices)
 {
 	devices->num = 0;
-	return transact(
-		sock,
-		nlmsg_alloc_simple(RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET), NLM_F_DUMP),
-		add_device, devices);
+	return transact(sock,
+			nlmsg_alloc_simple(RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, RDMA_NLDEV_CMD_GET),
+					   NLM_F_DUMP),
+			add_device, devices);
 }
 
 static int get_chardev(struct nl_sock *sock, uint32_t index, struct chardev *chardev)

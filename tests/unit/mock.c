@@ -72,8 +72,8 @@ int mock_setup(void **state)
 {
 	(void)state;
 	memset(&mock, 0, sizeof(mock));
-	mock.caps = (struct mock_answer){.data = &patched, .size = sizeof(patched)};
-	mock.mr_info = (struct mock_answer){.data = &live_mr, .size = sizeof(live_mr)};
+	mock.caps = (struct mock_answer){ .data = &patched, .size = sizeof(patched) };
+	mock.mr_info = (struct mock_answer){ .data = &live_mr, .size = sizeof(live_mr) };
 	mock.nl_closed = true;
 	mock.dmabuf_fd = -1;
 	mock.memlock.rlim_cur = RLIM_INFINITY;
@@ -92,6 +92,7 @@ int mock_teardown(void **state)
 		close(mock.devices[i].fd);
 	if (mock.dmabuf_fd >= 0)
 		close(mock.dmabuf_fd);
+	assert_int_equal(mock.open_files, 0);
 	return 0;
 }
 
@@ -118,15 +119,14 @@ int __wrap_fstat(int fd, struct stat *st)
 	return ret;
 }
 
-static unsigned int record_ioctl(int fd, unsigned long request,
-				 const struct ib_uverbs_ioctl_hdr *hdr)
+static void record_ioctl(int fd, unsigned long request, const struct ib_uverbs_ioctl_hdr *hdr)
 {
 	unsigned int n = atomic_fetch_add(&mock.num_ioctls, 1);
 	struct mock_ioctl *call;
 
 	/* the threads of the concurrency test make more than are kept */
 	if (n >= MOCK_MAX_CALLS)
-		return n;
+		return;
 	call = &mock.ioctls[n];
 	call->fd = fd;
 	call->request = request;
@@ -135,7 +135,6 @@ static unsigned int record_ioctl(int fd, unsigned long request,
 	call->driver_id = hdr->driver_id;
 	if (hdr->length <= sizeof(call->bytes))
 		memcpy(call->bytes, hdr, hdr->length);
-	return n;
 }
 
 /* As uverbs_copy_to() and a handler that zeroes what it does not know. */
@@ -147,11 +146,11 @@ static void answer_out(struct ib_uverbs_attr *attr, const struct mock_answer *an
 	attr->flags |= UVERBS_ATTR_F_VALID_OUTPUT;
 }
 
-static int run_method(struct ib_uverbs_ioctl_hdr *hdr, unsigned int num)
+static int run_method(struct ib_uverbs_ioctl_hdr *hdr)
 {
+	if (mock.removed_err && mock.num_regs)
+		return mock.removed_err;
 	if (hdr->object_id == UVERBS_OBJECT_DEVICE && hdr->method_id == 16) {
-		if (mock.removed_after_first_caps && num > 2)
-			return EIO;
 		if (!mock.caps.err)
 			answer_out(&hdr->attrs[0], &mock.caps);
 		return mock.caps.err;
@@ -168,20 +167,21 @@ static int run_method(struct ib_uverbs_ioctl_hdr *hdr, unsigned int num)
 static int uverbs_ioctl(int fd, unsigned long request, struct ib_uverbs_ioctl_hdr *hdr)
 {
 	struct mock_device *device = find_device(fd);
-	unsigned int num;
 
 	if (fcntl(fd, F_GETFD) < 0)
 		return EBADF;
 	if (!device || request != 0xc0181b01)
 		return ENOTTY;
-	num = record_ioctl(fd, request, hdr);
+	record_ioctl(fd, request, hdr);
+	if (mock.ioctl_err)
+		return mock.ioctl_err;
 	if (hdr->length != sizeof(*hdr) + hdr->num_attrs * sizeof(hdr->attrs[0]))
 		return EINVAL;
 	if (hdr->reserved1 || hdr->reserved2)
 		return EPROTONOSUPPORT;
 	if (hdr->driver_id != device->driver_id)
 		return EINVAL;
-	return run_method(hdr, num);
+	return run_method(hdr);
 }
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
@@ -207,7 +207,7 @@ struct ibv_mr *__wrap_ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size
 {
 	struct mock_reg *reg = &mock.regs[mock.num_regs++];
 
-	*reg = (struct mock_reg){pd, offset, length, iova, fd, access, mock.num_ioctls};
+	*reg = (struct mock_reg){ pd, offset, length, iova, fd, access, mock.num_ioctls };
 	if (mock.no_provider_op)
 		errno = EOPNOTSUPP;
 	else if ((offset ^ iova) & 0xfff)
@@ -240,11 +240,11 @@ static struct nlmsghdr *begin_reply(const struct nlmsghdr *request, uint16_t typ
 {
 	struct nlmsghdr *hdr = (void *)(reply.bytes + reply.length);
 
-	*hdr = (struct nlmsghdr){.nlmsg_len = NLMSG_HDRLEN,
-				 .nlmsg_type = type,
-				 .nlmsg_flags = flags,
-				 .nlmsg_seq = request->nlmsg_seq,
-				 .nlmsg_pid = request->nlmsg_pid};
+	*hdr = (struct nlmsghdr){ .nlmsg_len = NLMSG_HDRLEN,
+				  .nlmsg_type = type,
+				  .nlmsg_flags = flags,
+				  .nlmsg_seq = request->nlmsg_seq,
+				  .nlmsg_pid = request->nlmsg_pid };
 	return hdr;
 }
 
@@ -257,9 +257,9 @@ static void put_bytes(struct nlmsghdr *hdr, const void *data, size_t size)
 
 static void put_attr(struct nlmsghdr *hdr, uint16_t type, const void *data, uint16_t size)
 {
-	struct nlattr attr = {.nla_type = type};
+	struct nlattr attr = { .nla_type = type };
 
-	if (mock.nl_short_attrs)
+	if (mock.nl_short_attr == type)
 		size = 2;
 	attr.nla_len = NLA_HDRLEN + size;
 	put_bytes(hdr, &attr, sizeof(attr));
@@ -275,7 +275,7 @@ static void end_reply(const struct nlmsghdr *hdr)
 static void reply_error(const struct nlmsghdr *request, int err)
 {
 	struct nlmsghdr *hdr = begin_reply(request, NLMSG_ERROR, 0);
-	struct nlmsgerr error = {.error = -err, .msg = *request};
+	struct nlmsgerr error = { .error = -err, .msg = *request };
 
 	put_bytes(hdr, &error, sizeof(error));
 	end_reply(hdr);
@@ -375,7 +375,7 @@ __attribute__((visibility("default"))) ssize_t recvmsg(int fd, struct msghdr *ms
 		errno = EAGAIN;
 		return -1;
 	}
-	*from = (struct sockaddr_nl){.nl_family = AF_NETLINK};
+	*from = (struct sockaddr_nl){ .nl_family = AF_NETLINK };
 	msg->msg_namelen = sizeof(*from);
 	msg->msg_controllen = 0;
 	msg->msg_flags = 0;
@@ -427,7 +427,15 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 		errno = ENOENT;
 		return NULL;
 	}
+	mock.open_files++;
 	return fmemopen((void *)text, strlen(text), "r");
+}
+
+int __real_fclose(FILE *file);
+int __wrap_fclose(FILE *file)
+{
+	mock.open_files--;
+	return __real_fclose(file);
 }
 
 /* dma-bufs and limits */

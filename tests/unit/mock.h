@@ -21,7 +21,7 @@
 #include <infiniband/verbs_ext.h>
 
 #define MOCK_MAX_DEVICES 4
-#define MOCK_MAX_CALLS	 256
+#define MOCK_MAX_CALLS 256
 
 /* A uverbs device open at fd. */
 struct mock_device {
@@ -71,14 +71,14 @@ struct mock {
 
 	struct mock_answer caps;
 	struct mock_answer mr_info;
-	/* the answer to each query but the first is that of a removed device */
-	bool removed_after_first_caps;
+	int ioctl_err;	 /* of every ioctl, whatever it asks */
+	int removed_err; /* of every method after the registration: the device is gone */
 	_Atomic unsigned int num_ioctls;
 	struct mock_ioctl ioctls[MOCK_MAX_CALLS];
 
 	bool nl_closed;
 	int nl_dump_err;
-	bool nl_short_attrs;
+	uint16_t nl_short_attr; /* an attribute that comes without its end */
 	int nl_send_errno;
 	const struct mock_nl_device *nl_devices;
 	unsigned int num_nl_devices;
@@ -89,6 +89,7 @@ struct mock {
 	/* the call to an allocating function, counted from 1, that fails */
 	unsigned int fail_alloc;
 	unsigned int num_allocs;
+	int open_files;
 
 	int reg_err;
 	bool no_provider_op;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <sys/sysmacros.h>
 #include <rdma/ib_user_ioctl_verbs.h>
+#include <rdma/rdma_netlink.h>
 
 #include "mock.h"
 
@@ -54,8 +55,8 @@ static void netlink_bytes(void **state)
 {
 	struct mock_device *device = &mock.devices[0];
 	const struct mock_nl_device devices[] = {
-		{5, mock_encode_dev(makedev(231, 1000)), RDMA_DRIVER_MLX5, 0},
-		{0x0102, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE, 0},
+		{ 5, mock_encode_dev(makedev(231, 1000)), RDMA_DRIVER_MLX5, 0 },
+		{ 0x0102, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE, 0 },
 	};
 	static const uint8_t dump[] = {
 		16, 0, 0, 0, 1, 0x14, 1, 3, /* length, NLDEV GET, REQUEST and DUMP */
@@ -83,7 +84,7 @@ static void netlink_bytes(void **state)
 static void netlink_large_minor(void **state)
 {
 	struct mock_device *device = &mock.devices[0];
-	struct mock_nl_device nl = {.index = 1, .driver_id = RDMA_DRIVER_RXE};
+	struct mock_nl_device nl = { .index = 1, .driver_id = RDMA_DRIVER_RXE };
 
 	(void)state;
 	device->rdev = makedev(511, 0xabcde);
@@ -97,8 +98,8 @@ static void netlink_skips_what_fails(void **state)
 {
 	struct mock_device *device = &mock.devices[0];
 	const struct mock_nl_device devices[] = {
-		{1, 0, 0, EINVAL}, /* removed between the two requests */
-		{2, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE, 0},
+		{ 1, 0, 0, EINVAL }, /* removed between the two requests */
+		{ 2, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE, 0 },
 	};
 
 	(void)state;
@@ -116,8 +117,8 @@ static void netlink_closed(void **state)
 
 static void netlink_finds_nothing(void **state)
 {
-	const struct mock_nl_device other = {1, mock_encode_dev(makedev(231, 1000)), 1, 0};
-	const struct mock_nl_device untold = {1, mock_encode_dev(mock.devices[0].rdev), -1, 0};
+	const struct mock_nl_device other = { 1, mock_encode_dev(makedev(231, 1000)), 1, 0 };
+	const struct mock_nl_device untold = { 1, mock_encode_dev(mock.devices[0].rdev), -1, 0 };
 	struct mock_device *second = mock_add_device(RDMA_DRIVER_EFA);
 
 	(void)state;
@@ -134,7 +135,7 @@ static void netlink_finds_nothing(void **state)
 
 static void netlink_fails(void **state)
 {
-	const struct mock_nl_device device = {1, mock_encode_dev(mock.devices[0].rdev), 14, 0};
+	const struct mock_nl_device device = { 1, mock_encode_dev(mock.devices[0].rdev), 14, 0 };
 
 	(void)state;
 	open_netlink(&device, 1);
@@ -143,15 +144,30 @@ static void netlink_fails(void **state)
 	assert_found_by_trying(0, RDMA_DRIVER_RXE);
 
 	mock.nl_dump_err = 0;
-	mock.nl_short_attrs = true;
-	mock.num_ioctls = 0;
-	assert_int_equal(query(mock_add_device(RDMA_DRIVER_EFA)), 0);
-	assert_found_by_trying(0, RDMA_DRIVER_EFA);
-
 	mock.nl_send_errno = ECONNREFUSED;
 	mock.num_ioctls = 0;
 	assert_int_equal(query(mock_add_device(RDMA_DRIVER_EFA)), 0);
 	assert_found_by_trying(0, RDMA_DRIVER_EFA);
+}
+
+static void netlink_short_attributes(void **state)
+{
+	static const uint16_t types[] = { RDMA_NLDEV_ATTR_DEV_INDEX, RDMA_NLDEV_ATTR_CHARDEV,
+					  RDMA_NLDEV_ATTR_UVERBS_DRIVER_ID };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct mock_device *device = mock_add_device(RDMA_DRIVER_EFA);
+		const struct mock_nl_device nl = { 1, mock_encode_dev(device->rdev),
+						   RDMA_DRIVER_EFA, 0 };
+
+		open_netlink(&nl, 1);
+		mock.nl_short_attr = types[i];
+		mock.num_ioctls = 0;
+		assert_int_equal(query(device), 0);
+		assert_found_by_trying(0, RDMA_DRIVER_EFA);
+	}
 }
 
 /* The device at the end of a long list is found by trying. */
@@ -162,7 +178,7 @@ static void netlink_many_devices(void **state)
 
 	(void)state;
 	for (i = 0; i < 300; i++)
-		devices[i] = (struct mock_nl_device){.index = i, .driver_id = -1};
+		devices[i] = (struct mock_nl_device){ .index = i, .driver_id = -1 };
 	devices[299].driver_id = RDMA_DRIVER_RXE;
 	devices[299].chardev = mock_encode_dev(mock.devices[0].rdev);
 	open_netlink(devices, 300);
@@ -174,8 +190,8 @@ static void netlink_many_devices(void **state)
 /* Netlink tells of the device that took a removed one's number. */
 static void netlink_tells_of_another(void **state)
 {
-	const struct mock_nl_device nl = {1, mock_encode_dev(mock.devices[0].rdev),
-					  RDMA_DRIVER_MLX5, 0};
+	const struct mock_nl_device nl = { 1, mock_encode_dev(mock.devices[0].rdev),
+					   RDMA_DRIVER_MLX5, 0 };
 
 	(void)state;
 	open_netlink(&nl, 1);
@@ -190,6 +206,24 @@ static void unknown_driver(void **state)
 	mock.devices[0].driver_id = 64;
 	assert_int_equal(query(&mock.devices[0]), EOPNOTSUPP);
 	assert_int_equal(mock.num_ioctls, 64);
+}
+
+/* A character device of another kind is asked once, not once for each id. */
+static void no_uverbs_device(void **state)
+{
+	(void)state;
+	mock.ioctl_err = ENOTTY;
+	assert_int_equal(query(&mock.devices[0]), EOPNOTSUPP);
+	assert_int_equal(mock.num_ioctls, 1);
+}
+
+/* An id just found is right, so EINVAL needs no second thought. */
+static void fresh_id_is_not_doubted(void **state)
+{
+	(void)state;
+	mock.caps.err = EINVAL;
+	assert_int_equal(query(&mock.devices[0]), EOPNOTSUPP);
+	assert_found_by_trying(0, RDMA_DRIVER_RXE);
 }
 
 static void last_driver(void **state)
@@ -257,7 +291,7 @@ static void devices_that_share_an_entry(void **state)
 {
 	static const struct {
 		unsigned int major, minor;
-	} others[] = {{231, 4096}, {231, 65536}, {232, 0}};
+	} others[] = { { 231, 4096 }, { 231, 65536 }, { 232, 0 } };
 	struct mock_device *first = &mock.devices[0];
 	struct mock_device *second = mock_add_device(RDMA_DRIVER_EFA);
 	unsigned int i;
@@ -266,9 +300,13 @@ static void devices_that_share_an_entry(void **state)
 	for (i = 0; i < 3; i++) {
 		second->rdev = makedev(others[i].major, minor(first->rdev) + others[i].minor);
 		assert_int_equal(query(first), 0);
+		mock.num_ioctls = 0;
 		assert_int_equal(query(second), 0);
+		/* not with the other's id */
+		assert_found_by_trying(0, RDMA_DRIVER_EFA);
 		mock.num_ioctls = 0;
 		assert_int_equal(query(first), 0);
+		assert_found_by_trying(0, RDMA_DRIVER_RXE);
 		mock.num_ioctls = 0;
 	}
 }
@@ -281,8 +319,8 @@ static void allocation_fails(void **state)
 	(void)state;
 	do {
 		struct mock_device *device = &mock.devices[0];
-		const struct mock_nl_device nl = {1, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE,
-						  0};
+		const struct mock_nl_device nl = { 1, mock_encode_dev(device->rdev),
+						   RDMA_DRIVER_RXE, 0 };
 
 		open_netlink(&nl, 1);
 		mock.fail_alloc = ++fail;
@@ -300,7 +338,7 @@ static void allocation_fails(void **state)
 }
 
 #define NUM_THREADS 8
-#define NUM_ROUNDS  500
+#define NUM_ROUNDS 500
 
 static _Atomic unsigned int failures;
 
@@ -332,8 +370,8 @@ static void concurrent_callers(void **state)
 	mock.devices[2].rdev = mock.devices[0].rdev; /* one number, another driver */
 	mock.devices[3].rdev = makedev(231, minor(mock.devices[0].rdev) + 65536);
 	for (i = 0; i < 3; i++)
-		nl[i] = (struct mock_nl_device){i, mock_encode_dev(mock.devices[i + 1].rdev),
-						mock.devices[i + 1].driver_id, 0};
+		nl[i] = (struct mock_nl_device){ i, mock_encode_dev(mock.devices[i + 1].rdev),
+						 mock.devices[i + 1].driver_id, 0 };
 	open_netlink(nl, 3);
 	for (i = 0; i < NUM_THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, query_often, mock.devices), 0);
@@ -355,7 +393,10 @@ int main(void)
 		TEST(netlink_fails),
 		TEST(netlink_many_devices),
 		TEST(netlink_tells_of_another),
+		TEST(netlink_short_attributes),
 		TEST(unknown_driver),
+		TEST(no_uverbs_device),
+		TEST(fresh_id_is_not_doubted),
 		TEST(last_driver),
 		TEST(second_call_is_cached),
 		TEST(stale_id),

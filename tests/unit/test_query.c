@@ -116,8 +116,8 @@ static void unpatched_kernel(void **state)
 
 static void method_with_another_meaning(void **state)
 {
-	static const int errors[] = {EINVAL, EFAULT, EPERM, EACCES, ENOENT, E2BIG, EOPNOTSUPP};
-	struct ib_uverbs_dmabuf_caps caps = {.magic = IB_UVERBS_DMABUF_MAGIC, .version = 1};
+	static const int errors[] = { EINVAL, EFAULT, EPERM, EACCES, ENOENT, E2BIG, EOPNOTSUPP };
+	struct ib_uverbs_dmabuf_caps caps = { .magic = IB_UVERBS_DMABUF_MAGIC, .version = 1 };
 	unsigned int i;
 
 	(void)state;
@@ -125,7 +125,7 @@ static void method_with_another_meaning(void **state)
 		mock.caps.err = errors[i];
 		both_answer(EOPNOTSUPP);
 	}
-	mock.caps = (struct mock_answer){.data = &caps, .size = sizeof(caps)};
+	mock.caps = (struct mock_answer){ .data = &caps, .size = sizeof(caps) };
 	caps.magic ^= 1;
 	both_answer(EOPNOTSUPP);
 	caps.magic ^= 1;
@@ -140,7 +140,7 @@ static void method_with_another_meaning(void **state)
 
 static void kernel_could_not_answer(void **state)
 {
-	static const int errors[] = {EIO, ENODEV, ENOMEM, EINTR};
+	static const int errors[] = { EIO, ENODEV, ENOMEM, EINTR };
 	unsigned int i;
 
 	(void)state;
@@ -185,7 +185,7 @@ static void mr_errors(void **state)
 {
 	static const struct {
 		int kernel, library;
-	} errors[] = {{ENOENT, ENOENT}, {EBUSY, EBUSY}, {EPROTONOSUPPORT, EOPNOTSUPP}};
+	} errors[] = { { ENOENT, ENOENT }, { EBUSY, EBUSY }, { EPROTONOSUPPORT, EOPNOTSUPP } };
 	struct ibv_ext_dmabuf_mr_info info;
 	unsigned int i;
 
@@ -202,16 +202,16 @@ static void kernel_of_another_age(void **state)
 	struct {
 		struct ib_uverbs_dmabuf_caps known;
 		uint64_t more[4];
-	} newer = {.known = {IB_UVERBS_DMABUF_MAGIC, 1, 0x10000}, .more = {1, 2, 3, 4}};
+	} newer = { .known = { IB_UVERBS_DMABUF_MAGIC, 1, 0x10000 }, .more = { 1, 2, 3, 4 } };
 	struct {
 		struct ib_uverbs_dmabuf_mr_info known;
 		uint64_t more[4];
-	} newer_mr = {.known = {.mode = 2, .charged = 5, .exporter = "heap"}, .more = {1}};
+	} newer_mr = { .known = { .mode = 2, .charged = 5, .exporter = "heap" }, .more = { 1 } };
 	struct ibv_ext_dmabuf_mr_info info;
 	struct ibv_ext_dmabuf_caps caps;
 
 	(void)state;
-	mock.caps = (struct mock_answer){.data = &newer, .size = sizeof(newer)};
+	mock.caps = (struct mock_answer){ .data = &newer, .size = sizeof(newer) };
 	assert_int_equal(ibv_ext_query_dmabuf_caps(context(), &caps), 0);
 	assert_int_equal(caps.access_flags, 0x10000);
 
@@ -220,7 +220,7 @@ static void kernel_of_another_age(void **state)
 	assert_int_equal(ibv_ext_query_dmabuf_caps(context(), &caps), 0);
 	assert_int_equal(caps.access_flags, 0);
 
-	mock.mr_info = (struct mock_answer){.data = &newer_mr, .size = sizeof(newer_mr)};
+	mock.mr_info = (struct mock_answer){ .data = &newer_mr, .size = sizeof(newer_mr) };
 	assert_int_equal(ibv_ext_query_dmabuf_mr(&mock.mr, &info), 0);
 	assert_int_equal(info.charged, 5);
 	assert_string_equal(info.exporter, "heap");
@@ -240,7 +240,7 @@ static void exporter_is_terminated(void **state)
 
 	(void)state;
 	memset(kernel.exporter, 'x', sizeof(kernel.exporter));
-	mock.mr_info = (struct mock_answer){.data = &kernel, .size = sizeof(kernel)};
+	mock.mr_info = (struct mock_answer){ .data = &kernel, .size = sizeof(kernel) };
 	assert_int_equal(ibv_ext_query_dmabuf_mr(&mock.mr, &info), 0);
 	assert_int_equal(strlen(info.exporter), IBV_EXT_DMABUF_EXPORTER_NAME_LEN - 1);
 }

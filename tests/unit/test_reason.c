@@ -32,7 +32,7 @@ static void every_reason_is_told(void **state)
 
 static void unknown_reasons(void **state)
 {
-	static const int unknown[] = {LAST + 1, 1000, INT_MAX, -1, INT_MIN};
+	static const int unknown[] = { LAST + 1, 1000, INT_MAX, -1, INT_MIN };
 	unsigned int i;
 
 	(void)state;

@@ -32,11 +32,11 @@ static struct ibv_ext_dmabuf_mr_attr good(void)
 	if (mock.dmabuf_fd < 0)
 		mock_add_dmabuf(SIZE);
 	mock.fdinfo = fdinfo;
-	return (struct ibv_ext_dmabuf_mr_attr){.offset = 0x1000,
-					       .length = 0x2000,
-					       .iova = 0x7f0000001000,
-					       .fd = mock.dmabuf_fd,
-					       .access = IBV_ACCESS_LOCAL_WRITE};
+	return (struct ibv_ext_dmabuf_mr_attr){ .offset = 0x1000,
+						.length = 0x2000,
+						.iova = 0x7f0000001000,
+						.fd = mock.dmabuf_fd,
+						.access = IBV_ACCESS_LOCAL_WRITE };
 }
 
 /* Registers, expects failure, and returns errno; the report must agree with it. */
@@ -97,7 +97,7 @@ static void arguments(void **state)
 
 static void pin_flags(void **state)
 {
-	static const int bits[] = {0x10000, 0x30000, 0x50000, 0x70000};
+	static const int bits[] = { 0x10000, 0x30000, 0x50000, 0x70000 };
 	struct ibv_ext_dmabuf_mr_attr attr = good();
 
 	(void)state;
@@ -132,16 +132,17 @@ static void caps_are_asked_each_time(void **state)
 /* All arguments are wrong, and yet the kernel is the first to blame. */
 static void unsupported_comes_first(void **state)
 {
-	struct ib_uverbs_dmabuf_caps other = {.magic = 1, .version = 1, .access_flags = ~0};
+	struct ib_uverbs_dmabuf_caps other = { .magic = 1, .version = 1, .access_flags = ~0 };
 	struct ibv_ext_dmabuf_mr_attr attr = {
-		.comp_mask = 1, .pin_flags = ~0, .offset = 1, .fd = -1, .access = ~0};
+		.comp_mask = 1, .pin_flags = ~0, .offset = 1, .fd = -1, .access = ~0
+	};
 
 	(void)state;
 	mock.caps.err = EPROTONOSUPPORT;
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_KERNEL_SUPPORT);
 	mock.caps.err = EINVAL;
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_KERNEL_SUPPORT);
-	mock.caps = (struct mock_answer){.data = &other, .size = sizeof(other)};
+	mock.caps = (struct mock_answer){ .data = &other, .size = sizeof(other) };
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_KERNEL_SUPPORT);
 	pd()->context->cmd_fd = -1;
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_KERNEL_SUPPORT);
@@ -195,11 +196,11 @@ static void refused_by_the_library(void **state)
 
 static void device_without_the_flag(void **state)
 {
-	struct ib_uverbs_dmabuf_caps caps = {IB_UVERBS_DMABUF_MAGIC, 1, 0};
+	struct ib_uverbs_dmabuf_caps caps = { IB_UVERBS_DMABUF_MAGIC, 1, 0 };
 	struct ibv_ext_dmabuf_mr_attr attr = good();
 
 	(void)state;
-	mock.caps = (struct mock_answer){.data = &caps, .size = sizeof(caps)};
+	mock.caps = (struct mock_answer){ .data = &caps, .size = sizeof(caps) };
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_DEVICE_SUPPORT);
 	caps.access_flags = 0x20000;
 	EXPECT_TOLD(&attr, EOPNOTSUPP, NO_DEVICE_SUPPORT);
@@ -216,8 +217,10 @@ static void device_without_the_flag(void **state)
 /* What the kernel answers is what the caller sees, whatever else is wrong. */
 static void errno_is_the_kernels(void **state)
 {
-	static const int errors[] = {EINVAL, EBADF,  EACCES, EPERM,	 ENOMEM, EIO,	 ENODEV,
-				     EINTR,  EAGAIN, EBUSY,  EOPNOTSUPP, EFAULT, ENOSPC, ETIMEDOUT};
+	static const int errors[] = {
+		EINVAL, EBADF,	EACCES, EPERM,	    ENOMEM, EIO,    ENODEV,
+		EINTR,	EAGAIN, EBUSY,	EOPNOTSUPP, EFAULT, ENOSPC, ETIMEDOUT
+	};
 	struct ibv_ext_dmabuf_mr_attr attr = good();
 	unsigned int i;
 
@@ -312,6 +315,11 @@ static void bad_descriptor(void **state)
 	attr.fd = fds[0];
 	mock.reg_err = EINVAL;
 	EXPECT_FOUND(&attr, EINVAL, BAD_FD);
+	attr.fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* has a size */
+	assert_true(attr.fd >= 0);
+	EXPECT_FOUND(&attr, EINVAL, BAD_FD);
+	close(attr.fd);
+	attr.fd = fds[0];
 	assert_int_equal(report.dmabuf_size, 0);
 	assert_int_equal(report.dmabuf_inode, 0);
 	close(fds[0]);
@@ -342,11 +350,14 @@ static void read_only_descriptor(void **state)
 	EXPECT_FOUND(&attr, EACCES, READ_ONLY_FD);
 	attr.access = IBV_ACCESS_REMOTE_READ;
 	EXPECT_NONE(&attr, EACCES);
+	attr = good();
+	attr.fd = -1;
+	EXPECT_NONE(&attr, EACCES);
 }
 
 #define STATUS(cap, pinned) "Name:\ttest\nVmPin:\t" pinned " kB\nCapEff:\t" cap "\n"
-#define NO_CAP		    "0000000000000000"
-#define IPC_LOCK	    "0000000000004000"
+#define NO_CAP "0000000000000000"
+#define IPC_LOCK "0000000000004000"
 
 static void memory_limit(void **state)
 {
@@ -358,6 +369,8 @@ static void memory_limit(void **state)
 
 	mock.memlock.rlim_cur = SIZE - 1;
 	mock.status = STATUS(NO_CAP, "0");
+	EXPECT_FOUND(&attr, ENOMEM, MEMLOCK);
+	mock.status = STATUS(NO_CAP, "64"); /* not of this buffer, which can never be charged */
 	EXPECT_FOUND(&attr, ENOMEM, MEMLOCK);
 	mock.status = STATUS(IPC_LOCK, "0");
 	EXPECT_NONE(&attr, ENOMEM);
@@ -377,10 +390,11 @@ static void memory_limit(void **state)
 	mock.memlock_err = true;
 	EXPECT_NONE(&attr, ENOMEM);
 
-	attr.fd = -1;
+	attr.fd = -1; /* nothing is charged yet */
 	mock.memlock_err = false;
 	mock.memlock.rlim_cur = 1;
-	EXPECT_NONE(&attr, ENOMEM);
+	mock.status = STATUS(NO_CAP, "0");
+	EXPECT_FOUND(&attr, ENOMEM, NO_MEMORY);
 }
 
 static void not_permitted(void **state)
@@ -395,8 +409,8 @@ static void not_permitted(void **state)
 	EXPECT_FOUND(&attr, EPERM, MEMLOCK);
 	mock.status = STATUS(IPC_LOCK, "0");
 	EXPECT_NONE(&attr, EPERM);
-	mock.status = STATUS(NO_CAP, "64");
-	mock.memlock.rlim_cur = 4096; /* too little, which is not EPERM */
+	mock.status = STATUS(NO_CAP, "0");
+	mock.memlock.rlim_cur = 4095; /* too little, which is not EPERM */
 	EXPECT_NONE(&attr, EPERM);
 }
 
@@ -432,21 +446,22 @@ static void unsupported(void **state)
 
 static void device_removed(void **state)
 {
+	static const int errors[] = { EIO, ENODEV };
 	struct ibv_ext_dmabuf_mr_attr attr = good();
-	struct ibv_ext_dmabuf_caps caps;
+	unsigned int i;
 
 	(void)state;
-	mock.reg_err = EIO;
-	EXPECT_NONE(&attr, EIO); /* the exporter's */
-	mock.reg_err = ENODEV;
-	EXPECT_NONE(&attr, ENODEV);
+	for (i = 0; i < 2; i++) {
+		mock.reg_err = errors[i];
+		mock.removed_err = 0;
+		EXPECT_NONE(&attr, errors[i]); /* the exporter's */
 
-	assert_int_equal(ibv_ext_query_dmabuf_caps(pd()->context, &caps), 0);
-	mock.removed_after_first_caps = true;
-	mock.num_ioctls = 2;
-	assert_int_equal(reg_errno(&attr), ENODEV);
-	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_DEVICE_REMOVED);
-	assert_int_equal(report.source, IBV_EXT_DMABUF_REPORT_PROBE);
+		mock.removed_err = errors[i];
+		assert_int_equal(reg_errno(&attr), errors[i]);
+		assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_DEVICE_REMOVED);
+		assert_int_equal(report.source, IBV_EXT_DMABUF_REPORT_PROBE);
+		mock.num_regs = 0;
+	}
 }
 
 static void unambiguous_errors(void **state)
