@@ -9,12 +9,18 @@ struct create_cq_resp {
 	struct rxe_create_cq_resp rxe;
 };
 
+struct create_cq_ex_resp {
+	struct ib_uverbs_ex_create_cq_resp core;
+	struct rxe_create_cq_resp rxe;
+};
+
 struct resize_cq_resp {
 	struct ib_uverbs_resize_cq_resp core;
 	struct rxe_resize_cq_resp rxe;
 };
 
 _Static_assert(offsetof(struct create_cq_resp, rxe) == 8, "no padding in responses");
+_Static_assert(offsetof(struct create_cq_ex_resp, rxe) == 16, "no padding in responses");
 _Static_assert(offsetof(struct resize_cq_resp, rxe) == 8, "no padding in responses");
 
 /* The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. */
@@ -43,11 +49,8 @@ static int map_cq(struct rxe_cq *cq, int fd, const struct mminfo *info)
 	return ret;
 }
 
-struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
-			     int comp_vector)
+static struct rxe_cq *alloc_cq(void)
 {
-	struct verbs_cmd_create_cq cmd = {};
-	struct create_cq_resp resp = {};
 	struct rxe_cq *cq;
 	int ret;
 
@@ -56,13 +59,37 @@ struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_co
 		return NULL;
 
 	ret = pthread_spin_init(&cq->lock, PTHREAD_PROCESS_PRIVATE);
-	if (ret)
-		goto err_free;
+	if (ret) {
+		free(cq);
+		errno = ret;
+		return NULL;
+	}
+	return cq;
+}
+
+static void free_cq(struct rxe_cq *cq)
+{
+	rxe_ring_unmap(&cq->ring);
+	pthread_spin_destroy(&cq->lock);
+	free(cq);
+}
+
+struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
+			     int comp_vector)
+{
+	struct verbs_cmd_create_cq cmd = {};
+	struct create_cq_resp resp = {};
+	struct rxe_cq *cq;
+	int ret;
+
+	cq = alloc_cq();
+	if (!cq)
+		return NULL;
 
 	ret = ibv_cmd_create_cq(context, cqe, channel, comp_vector, &cq->vcq.cq, &cmd, sizeof(cmd),
 				&resp.core, sizeof(resp));
 	if (ret)
-		goto err_lock;
+		goto err_free;
 
 	ret = map_cq(cq, context->cmd_fd, &resp.rxe.mi);
 	if (ret)
@@ -72,10 +99,40 @@ struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_co
 
 err_destroy:
 	ibv_cmd_destroy_cq(&cq->vcq.cq);
-err_lock:
-	pthread_spin_destroy(&cq->lock);
 err_free:
-	free(cq);
+	free_cq(cq);
+	errno = ret;
+	return NULL;
+}
+
+struct ibv_cq_ex *rxe_create_cq_ex(struct ibv_context *context, struct ibv_cq_init_attr_ex *attr)
+{
+	struct create_cq_ex_resp resp = {};
+	struct rxe_cq *cq;
+	int ret;
+
+	cq = alloc_cq();
+	if (!cq)
+		return NULL;
+
+	ret = rxe_init_cq_ex(cq, attr->wc_flags);
+	if (ret)
+		goto err_free;
+
+	ret = verbs_create_cq_ex(context, attr, &cq->vcq, &resp.core, sizeof(resp));
+	if (ret)
+		goto err_free;
+
+	ret = map_cq(cq, context->cmd_fd, &resp.rxe.mi);
+	if (ret)
+		goto err_destroy;
+
+	return &cq->vcq.cq_ex;
+
+err_destroy:
+	ibv_cmd_destroy_cq(&cq->vcq.cq);
+err_free:
+	free_cq(cq);
 	errno = ret;
 	return NULL;
 }
@@ -129,17 +186,29 @@ int rxe_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
 	return polled;
 }
 
-int rxe_destroy_cq(struct ibv_cq *ibcq)
+static bool cqe_is_of_qp(const void *slot, uint32_t qp_num)
+{
+	const struct ib_uverbs_wc *cqe = slot;
+
+	return cqe->qp_num == qp_num;
+}
+
+/* Drop the completions of a QP that has been reset: they belong to its former life. */
+void rxe_cq_drop_qp(struct ibv_cq *ibcq, uint32_t qp_num)
 {
 	struct rxe_cq *cq = to_rcq(ibcq);
-	int ret;
 
-	ret = ibv_cmd_destroy_cq(ibcq);
-	if (ret)
-		return ret;
+	pthread_spin_lock(&cq->lock);
+	if (cq->ring.buf)
+		rxe_ring_drop(&cq->ring, cqe_is_of_qp, qp_num);
+	pthread_spin_unlock(&cq->lock);
+}
 
-	rxe_ring_unmap(&cq->ring);
-	pthread_spin_destroy(&cq->lock);
-	free(cq);
-	return 0;
+int rxe_destroy_cq(struct ibv_cq *ibcq)
+{
+	int ret = ibv_cmd_destroy_cq(ibcq);
+
+	if (!ret)
+		free_cq(to_rcq(ibcq));
+	return ret;
 }

@@ -48,7 +48,9 @@ static const struct verbs_context_ops rxe_context_ops = {
 	.bind_mw = rxe_bind_mw,
 	.create_ah = rxe_create_ah,
 	.create_cq = rxe_create_cq,
+	.create_cq_ex = rxe_create_cq_ex,
 	.create_qp = rxe_create_qp,
+	.create_qp_ex = rxe_create_qp_ex,
 	.create_srq = rxe_create_srq,
 	.create_srq_ex = rxe_create_srq_ex,
 	.dealloc_mw = rxe_dealloc_mw,
@@ -77,18 +79,6 @@ static const struct verbs_context_ops rxe_context_ops = {
 	.resize_cq = rxe_resize_cq,
 };
 
-static int get_context(struct verbs_context *vctx)
-{
-	struct verbs_cmd_get_context cmd = {};
-	struct ib_uverbs_get_context_resp resp = {};
-
-#if VERBS_PRIVATE_ABI == 34
-	return ibv_cmd_get_context(vctx, &cmd, sizeof(cmd), &resp, sizeof(resp));
-#else
-	return ibv_cmd_get_context(vctx, &cmd, sizeof(cmd), NULL, &resp, sizeof(resp));
-#endif
-}
-
 static struct verbs_context *rxe_alloc_context(struct ibv_device *device, int cmd_fd,
 					       void *private_data)
 {
@@ -102,7 +92,7 @@ static struct verbs_context *rxe_alloc_context(struct ibv_device *device, int cm
 	if (!rctx)
 		return NULL;
 
-	ret = get_context(&rctx->vctx);
+	ret = verbs_get_context(&rctx->vctx);
 	if (ret) {
 		rxe_free_context(&rctx->vctx.context);
 		errno = ret;
@@ -144,6 +134,6 @@ static const struct verbs_device_ops rxe_device_ops = {
 
 __attribute__((constructor)) static void rxe_register(void)
 {
-	if (rxe_release_known())
+	if (rxe_check_release())
 		verbs_register_driver(&rxe_device_ops);
 }

@@ -23,6 +23,19 @@ struct ibv_mw *rxe_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type)
 	return mw;
 }
 
+/* Can a window be bound so? The kernel checks the rest when it carries the request out. */
+int rxe_check_bind(const struct ibv_mw *mw, const struct ibv_mw_bind_info *info)
+{
+	if (!mw)
+		return EINVAL;
+	if (!info->mr)
+		return info->length ? EINVAL : 0;
+	/* The exporter may take the memory away, and a window has no way to follow. */
+	if (to_vmr(info->mr)->type == VERBS_MR_TYPE_DMABUF_MR)
+		return EINVAL;
+	return 0;
+}
+
 /*
  * rxe knows only the bind work request, so binding a type 1 window means to
  * post one. The new key is valid once that completes; should it complete in

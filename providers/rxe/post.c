@@ -5,10 +5,8 @@
  * A work request becomes one slot of the ring. When the list is in, the
  * producer index is published and the kernel told to look; it does the rest.
  */
-#include <string.h>
 #include <unistd.h>
 
-#include "rxe.h"
 #include "wqe.h"
 
 enum {
@@ -50,20 +48,6 @@ static uint8_t qp_type_bit(enum ibv_qp_type type)
 	}
 }
 
-static int check_bind(const struct ibv_send_wr *wr)
-{
-	const struct ibv_mw_bind_info *info = &wr->bind_mw.bind_info;
-
-	if (wr->num_sge || !wr->bind_mw.mw)
-		return EINVAL;
-	if (!info->mr)
-		return info->length ? EINVAL : 0;
-	/* A window would outlive what revocation takes away. */
-	if (to_vmr(info->mr)->type == VERBS_MR_TYPE_DMABUF_MR)
-		return EINVAL;
-	return 0;
-}
-
 /* Is it a request that @qp can carry out and a slot can hold? */
 static int check_send(const struct rxe_qp *qp, const struct ibv_send_wr *wr, uint64_t length)
 {
@@ -87,65 +71,46 @@ static int check_send(const struct rxe_qp *qp, const struct ibv_send_wr *wr, uin
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
 		return length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
 	case IBV_WR_BIND_MW:
-		return check_bind(wr);
+		return wr->num_sge ? EINVAL : rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info);
 	default:
 		return type == IBV_QPT_UD && !wr->wr.ud.ah ? EINVAL : 0;
 	}
 }
 
-static void fill_bind(struct rxe_send_wr *kwr, const struct ibv_send_wr *wr)
-{
-	const struct ibv_mw_bind_info *info = &wr->bind_mw.bind_info;
-
-	kwr->wr.mw.addr = info->addr;
-	kwr->wr.mw.length = info->length;
-	kwr->wr.mw.mr_lkey = info->mr ? info->mr->lkey : 0;
-	kwr->wr.mw.mw_rkey = wr->bind_mw.mw->rkey;
-	kwr->wr.mw.rkey = wr->bind_mw.rkey;
-	kwr->wr.mw.access = info->mw_access_flags;
-}
-
-/* The part of a work queue entry that depends on the opcode */
+/* The part of a request that depends on its opcode */
 static void fill_op(const struct rxe_qp *qp, struct rxe_send_wqe *wqe, const struct ibv_send_wr *wr)
 {
-	struct rxe_send_wr *kwr = &wqe->wr;
-
 	/* one word on either side: imm_data or invalidate_rkey */
-	kwr->ex.imm_data = wr->imm_data;
-	wqe->iova = 0;
+	wqe->wr.ex.imm_data = wr->imm_data;
 
 	switch (wr->opcode) {
 	case IBV_WR_RDMA_WRITE:
 	case IBV_WR_RDMA_WRITE_WITH_IMM:
 	case IBV_WR_RDMA_READ:
-		wqe->iova = wr->wr.rdma.remote_addr;
-		kwr->wr.rdma.remote_addr = wr->wr.rdma.remote_addr;
-		kwr->wr.rdma.rkey = wr->wr.rdma.rkey;
+		rxe_wqe_set_rdma(wqe, wr->wr.rdma.remote_addr, wr->wr.rdma.rkey);
 		break;
 	case IBV_WR_ATOMIC_CMP_AND_SWP:
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
-		wqe->iova = wr->wr.atomic.remote_addr;
-		kwr->wr.atomic.remote_addr = wr->wr.atomic.remote_addr;
-		kwr->wr.atomic.compare_add = wr->wr.atomic.compare_add;
-		kwr->wr.atomic.swap = wr->wr.atomic.swap;
-		kwr->wr.atomic.rkey = wr->wr.atomic.rkey;
+		rxe_wqe_set_atomic(wqe, wr->wr.atomic.remote_addr, wr->wr.atomic.rkey,
+				   wr->wr.atomic.compare_add, wr->wr.atomic.swap);
 		break;
 	case IBV_WR_BIND_MW:
-		fill_bind(kwr, wr);
+		rxe_wqe_set_bind(wqe, wr->bind_mw.mw, wr->bind_mw.rkey, &wr->bind_mw.bind_info);
 		break;
 	default:
-		if (qp->vqp.qp.qp_type != IBV_QPT_UD)
-			break;
-		kwr->wr.ud.remote_qpn = wr->wr.ud.remote_qpn;
-		kwr->wr.ud.remote_qkey = wr->wr.ud.remote_qkey;
-		kwr->wr.ud.pkey_index = 0;
-		kwr->wr.ud.ah_num = to_rah(wr->wr.ud.ah)->num;
+		if (qp->vqp.qp.qp_type == IBV_QPT_UD)
+			rxe_wqe_set_ud(wqe, wr->wr.ud.ah, wr->wr.ud.remote_qpn,
+				       wr->wr.ud.remote_qkey);
 		break;
 	}
 }
 
-static void copy_inline(uint8_t *to, const struct ibv_sge *sge, int num_sge)
+static void fill_inline(struct rxe_send_wqe *wqe, uint32_t length, const struct ibv_sge *sge,
+			int num_sge)
 {
+	uint8_t *to = wqe->dma.inline_data;
+
+	rxe_dma_init(&wqe->dma, length, num_sge);
 	for (int i = 0; i < num_sge; i++) {
 		memcpy(to, (const void *)(uintptr_t)sge[i].addr, sge[i].length);
 		to += sge[i].length;
@@ -170,20 +135,12 @@ static int post_one_send(struct rxe_qp *qp, const struct ibv_send_wr *wr)
 	if (!wqe)
 		return ENOMEM;
 
-	/* The slot holds what its last user left, the kernel's own fields included. */
-	wqe->wr.wr_id = wr->wr_id;
-	wqe->wr.opcode = wr->opcode;
-	wqe->wr.send_flags = wr->send_flags;
-	wqe->status = 0;
-	wqe->state = 0;
-	wqe->has_rd_atomic = 0;
+	rxe_wqe_init(wqe, wr->wr_id, wr->opcode, wr->send_flags);
 	fill_op(qp, wqe, wr);
-
-	rxe_dma_init(&wqe->dma, length, wr->num_sge);
 	if (wr->send_flags & IBV_SEND_INLINE)
-		copy_inline(wqe->dma.inline_data, wr->sg_list, wr->num_sge);
+		fill_inline(wqe, length, wr->sg_list, wr->num_sge);
 	else
-		rxe_sge_copy(wqe->dma.sge, wr->sg_list, wr->num_sge);
+		rxe_dma_set_sge(&wqe->dma, length, wr->sg_list, wr->num_sge);
 
 	rxe_ring_advance(&qp->sq.ring);
 	return 0;
@@ -198,7 +155,7 @@ struct send_doorbell {
 	struct ib_uverbs_post_send core;
 };
 
-static int ring_send_doorbell(const struct ibv_qp *qp)
+int rxe_ring_send_doorbell(const struct ibv_qp *qp)
 {
 	struct ib_uverbs_post_send_resp resp;
 	struct send_doorbell cmd = {
@@ -241,7 +198,7 @@ int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_w
 	pthread_spin_unlock(&qp->sq.lock);
 
 	if (wr != first)
-		db_ret = ring_send_doorbell(ibqp);
+		db_ret = rxe_ring_send_doorbell(ibqp);
 	if (db_ret && !ret) {
 		*bad_wr = first;
 		ret = db_ret;

@@ -8,7 +8,13 @@ struct create_qp_resp {
 	struct rxe_create_qp_resp rxe;
 };
 
+struct create_qp_ex_resp {
+	struct ib_uverbs_ex_create_qp_resp core;
+	struct rxe_create_qp_resp rxe;
+};
+
 _Static_assert(offsetof(struct create_qp_resp, rxe) == 32, "no padding in responses");
+_Static_assert(offsetof(struct create_qp_ex_resp, rxe) == 40, "no padding in responses");
 
 static struct rxe_qp *alloc_qp(void)
 {
@@ -44,14 +50,15 @@ static void free_qp(struct rxe_qp *qp)
 	free(qp);
 }
 
+/* @srq: whether the QP has one, and so no ring of its own for receives */
 static int map_queues(struct rxe_qp *qp, const struct rxe_create_qp_resp *resp,
-		      const struct ibv_qp_cap *cap)
+		      const struct ibv_qp_cap *cap, bool srq)
 {
 	int fd = qp->vqp.qp.context->cmd_fd;
 	int ret;
 
 	ret = rxe_wq_map_send(&qp->sq, fd, &resp->sq_mi, cap);
-	if (!ret && !qp->vqp.qp.srq)
+	if (!ret && !srq)
 		ret = rxe_wq_map_recv(&qp->rq, fd, &resp->rq_mi, cap->max_recv_sge);
 	return ret;
 }
@@ -71,10 +78,7 @@ struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 	if (ret)
 		goto err_free;
 
-	/* libibverbs fills this in later, map_queues() needs it now */
-	qp->vqp.qp.srq = attr->srq;
-
-	ret = map_queues(qp, &resp.rxe, &attr->cap);
+	ret = map_queues(qp, &resp.rxe, &attr->cap, attr->srq);
 	if (ret)
 		goto err_destroy;
 
@@ -88,11 +92,62 @@ err_free:
 	return NULL;
 }
 
+struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr)
+{
+	const uint32_t supported = IBV_QP_INIT_ATTR_PD | IBV_QP_INIT_ATTR_CREATE_FLAGS |
+				   IBV_QP_INIT_ATTR_SEND_OPS_FLAGS;
+	struct create_qp_ex_resp resp = {};
+	struct rxe_qp *qp;
+	int ret;
+
+	if (attr->comp_mask & ~supported ||
+	    (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+
+	qp = alloc_qp();
+	if (!qp)
+		return NULL;
+
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS) {
+		ret = rxe_init_qp_ex(qp, attr->qp_type, attr->send_ops_flags);
+		if (ret)
+			goto err_free;
+	}
+
+	ret = verbs_create_qp_ex(context, &qp->vqp, attr, &resp.core, sizeof(resp));
+	if (ret)
+		goto err_free;
+
+	ret = map_queues(qp, &resp.rxe, &attr->cap, attr->srq);
+	if (ret)
+		goto err_destroy;
+
+	if (attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS)
+		*verbs_qp_mask(&qp->vqp, rxe_loaded_release()) |= VERBS_QP_EX;
+	return &qp->vqp.qp;
+
+err_destroy:
+	ibv_cmd_destroy_qp(&qp->vqp.qp);
+err_free:
+	free_qp(qp);
+	errno = ret;
+	return NULL;
+}
+
 int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask)
 {
 	struct verbs_cmd_modify_qp cmd = {};
+	int ret;
 
-	return ibv_cmd_modify_qp(qp, attr, attr_mask, &cmd, sizeof(cmd));
+	ret = ibv_cmd_modify_qp(qp, attr, attr_mask, &cmd, sizeof(cmd));
+	if (!ret && attr_mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET) {
+		rxe_cq_drop_qp(qp->send_cq, qp->qp_num);
+		if (qp->recv_cq != qp->send_cq)
+			rxe_cq_drop_qp(qp->recv_cq, qp->qp_num);
+	}
+	return ret;
 }
 
 int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,

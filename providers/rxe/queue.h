@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rdma/rdma_user_rxe.h>
 
@@ -88,11 +89,6 @@ static inline void *rxe_ring_slot(const struct rxe_ring *ring, uint32_t index)
 	return ring->buf->data + ((size_t)(index & ring->mask) << ring->shift);
 }
 
-static inline size_t rxe_ring_slot_size(const struct rxe_ring *ring)
-{
-	return (size_t)1 << ring->shift;
-}
-
 /**
  * rxe_ring_reserve() - the next slot to fill
  *
@@ -148,6 +144,43 @@ static inline const void *rxe_ring_peek(struct rxe_ring *ring)
 static inline void rxe_ring_release(struct rxe_ring *ring)
 {
 	__atomic_store_n(&ring->buf->consumer_index, ring->index, __ATOMIC_RELEASE);
+}
+
+/* Forget the slots filled since our index was @index; they must not be published. */
+static inline void rxe_ring_rewind(struct rxe_ring *ring, uint32_t index)
+{
+	ring->index = index & ring->mask;
+}
+
+/**
+ * rxe_ring_drop() - take entries out of what is still to be read
+ * @ring:	a ring of completions
+ * @match:	says which are to go
+ * @key:	passed to @match
+ *
+ * The others keep their order and move towards the producer's end.
+ */
+static inline void rxe_ring_drop(struct rxe_ring *ring,
+				 bool (*match)(const void *slot, uint32_t key), uint32_t key)
+{
+	uint32_t from, to;
+
+	ring->seen = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
+	from = ring->seen;
+	to = ring->seen;
+
+	while (from != ring->index) {
+		from = (from - 1) & ring->mask;
+		if (match(rxe_ring_slot(ring, from), key))
+			continue;
+		to = (to - 1) & ring->mask;
+		if (to != from)
+			memcpy(rxe_ring_slot(ring, to), rxe_ring_slot(ring, from),
+			       (size_t)1 << ring->shift);
+	}
+
+	ring->index = to;
+	rxe_ring_release(ring);
 }
 
 int rxe_ring_map(struct rxe_ring *ring, int fd, const struct mminfo *info, size_t slot_size);

@@ -15,44 +15,51 @@
  * Asked by the address of a function that no application can refer to, as a
  * public one may resolve to a stub in the executable.
  */
-static int loaded_release(void)
+static int find_release(void)
 {
 	char path[PATH_MAX];
-	unsigned int release;
 	const char *name;
 	Dl_info info;
+	int release;
 
 	if (!dladdr((void *)verbs_set_ops, &info) || !realpath(info.dli_fname, path))
 		return -1;
 
 	name = strrchr(path, '/');
-	if (!name || sscanf(name, "/libibverbs.so.%*u.%*u.%u.", &release) != 1 || release > INT_MAX)
+	if (!name || sscanf(name, "/libibverbs.so.%*u.%*u.%9d.", &release) != 1)
 		return -1;
 	return release;
 }
 
+static int loaded_release;
+
+/* The release of the libibverbs in this process. */
+int rxe_loaded_release(void)
+{
+	return loaded_release;
+}
+
 /**
- * rxe_release_known() - may this plugin work with the libibverbs in the process?
+ * rxe_check_release() - may this plugin work with the libibverbs in the process?
  *
  * A stranger's structs are not touched; libibverbs then goes on to the stock
  * provider. Silent, as the plugin may be loaded on speculation, unless warnings
- * were asked for.
+ * were asked for. Called once, before registration.
  */
-bool rxe_release_known(void)
+bool rxe_check_release(void)
 {
-	int release = loaded_release();
+	loaded_release = find_release();
 
-	if (release >= VERBS_RELEASE_FIRST && release <= VERBS_RELEASE_LAST)
+	if (loaded_release >= VERBS_RELEASE_FIRST && loaded_release <= VERBS_RELEASE_LAST)
 		return true;
 
-	if (getenv("IBV_SHOW_WARNINGS")) {
-		if (release < 0)
-			fprintf(stderr,
-				"rxe-dmabuf: cannot tell the release of libibverbs; not registered\n");
-		else
-			fprintf(stderr,
-				"rxe-dmabuf: built for libibverbs releases %d to %d, found %d; not registered\n",
-				VERBS_RELEASE_FIRST, VERBS_RELEASE_LAST, release);
-	}
+	if (!getenv("IBV_SHOW_WARNINGS"))
+		return false;
+
+	if (loaded_release < 0)
+		fprintf(stderr, "rxe-dmabuf: cannot tell the release of libibverbs; not registered\n");
+	else
+		fprintf(stderr, "rxe-dmabuf: for libibverbs %d to %d, found %d; not registered\n",
+			VERBS_RELEASE_FIRST, VERBS_RELEASE_LAST, loaded_release);
 	return false;
 }

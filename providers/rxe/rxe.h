@@ -27,12 +27,21 @@ struct rxe_cq {
 	struct verbs_cq vcq;
 	pthread_spinlock_t lock;
 	struct rxe_ring ring;
+	const struct ib_uverbs_wc *current; /* of a struct ibv_cq_ex poll, NULL past the last */
+};
+
+/* What struct ibv_qp_ex has under construction; the send queue's lock guards it. */
+struct rxe_batch {
+	struct rxe_send_wqe *wqe;
+	uint32_t start;
+	int error;
 };
 
 struct rxe_qp {
 	struct verbs_qp vqp;
 	struct rxe_wq sq;
 	struct rxe_wq rq; /* without a ring if the QP has an SRQ */
+	struct rxe_batch batch;
 };
 
 struct rxe_srq {
@@ -71,7 +80,8 @@ static inline struct verbs_mr *to_vmr(struct ibv_mr *mr)
 }
 
 /* release.c */
-bool rxe_release_known(void);
+bool rxe_check_release(void);
+int rxe_loaded_release(void);
 
 /* pd.c */
 struct ibv_pd *rxe_alloc_pd(struct ibv_context *context);
@@ -87,15 +97,21 @@ int rxe_dereg_mr(struct verbs_mr *mr);
 
 /* mw.c */
 struct ibv_mw *rxe_alloc_mw(struct ibv_pd *pd, enum ibv_mw_type type);
+int rxe_check_bind(const struct ibv_mw *mw, const struct ibv_mw_bind_info *info);
 int rxe_bind_mw(struct ibv_qp *qp, struct ibv_mw *mw, struct ibv_mw_bind *bind);
 int rxe_dealloc_mw(struct ibv_mw *mw);
 
 /* cq.c */
 struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
 			     int comp_vector);
+struct ibv_cq_ex *rxe_create_cq_ex(struct ibv_context *context, struct ibv_cq_init_attr_ex *attr);
 int rxe_resize_cq(struct ibv_cq *cq, int cqe);
 int rxe_poll_cq(struct ibv_cq *cq, int num_entries, struct ibv_wc *wc);
+void rxe_cq_drop_qp(struct ibv_cq *cq, uint32_t qp_num);
 int rxe_destroy_cq(struct ibv_cq *cq);
+
+/* cq_ex.c */
+int rxe_init_cq_ex(struct rxe_cq *cq, uint64_t wc_flags);
 
 /* wq.c */
 int rxe_wq_init(struct rxe_wq *wq);
@@ -115,14 +131,19 @@ int rxe_destroy_srq(struct ibv_srq *srq);
 
 /* qp.c */
 struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
+struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_attr_ex *attr);
 int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
 int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
 		 struct ibv_qp_init_attr *init_attr);
 int rxe_destroy_qp(struct ibv_qp *qp);
 
 /* post.c */
+int rxe_ring_send_doorbell(const struct ibv_qp *qp);
 int rxe_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int rxe_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
+
+/* post_ex.c */
+int rxe_init_qp_ex(struct rxe_qp *qp, enum ibv_qp_type type, uint64_t ops);
 
 /* ah.c */
 struct ibv_ah *rxe_create_ah(struct ibv_pd *pd, struct ibv_ah_attr *attr);

@@ -12,8 +12,9 @@
  *
  * The number alone does not tell: releases before 36 are 34 as well and lay
  * struct verbs_context_ops out differently. Therefore the build chooses by
- * release, and the plugin asks the library it finds in the process for its
- * release before it registers (release.c).
+ * release (VERBS_RELEASE, that of the headers compiled with), and the plugin
+ * finds out the release of the library in the process before it registers
+ * (release.c).
  *
  * The asserts at the end hold the sizes and offsets as measured on every
  * release of each family.
@@ -28,14 +29,16 @@
 #include <infiniband/verbs.h>
 #include <rdma/ib_user_verbs.h>
 
-#if VERBS_PRIVATE_ABI == 34
+#if VERBS_RELEASE >= 36 && VERBS_RELEASE <= 56
+#define VERBS_PRIVATE_ABI 34
 #define VERBS_RELEASE_FIRST 36
 #define VERBS_RELEASE_LAST 56
-#elif VERBS_PRIVATE_ABI == 65
+#elif VERBS_RELEASE == 65
+#define VERBS_PRIVATE_ABI 65
 #define VERBS_RELEASE_FIRST 65
 #define VERBS_RELEASE_LAST 65
 #else
-#error "VERBS_PRIVATE_ABI names no known layout"
+#error "VERBS_RELEASE is no release of libibverbs whose layout is known"
 #endif
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
@@ -71,19 +74,27 @@ struct verbs_srq {
 };
 
 /*
- * struct ibv_qp_ex grew inside family 34, and behind it libibverbs keeps a
- * mask and a pointer of its own. The space holds the largest version, so that
- * a plugin built with an older release is safe under a newer one.
+ * Behind struct ibv_qp_ex libibverbs keeps a mask and a pointer of its own,
+ * and that struct grew inside family 34, with the releases 44 and 45. The space
+ * holds the largest version; where the mask is, the running library decides.
  */
 #define VERBS_QP_SPACE 376
+#define VERBS_QP_EX (1 << 1) /* in the mask: the QP has struct ibv_qp_ex's calls */
 
 struct verbs_qp {
 	union {
 		struct ibv_qp qp;
 		struct ibv_qp_ex qp_ex;
-		uint64_t space[VERBS_QP_SPACE / sizeof(uint64_t)];
+		unsigned char space[VERBS_QP_SPACE];
 	};
 };
+
+static inline uint32_t *verbs_qp_mask(struct verbs_qp *qp, int release)
+{
+	size_t offset = release >= 45 ? 360 : release == 44 ? 352 : 344;
+
+	return (uint32_t *)(void *)(qp->space + offset);
+}
 
 /* How a provider presents itself */
 
@@ -161,7 +172,8 @@ struct verbs_context_ops {
 	verbs_unused_op create_counters;
 	struct ibv_cq *(*create_cq)(struct ibv_context *context, int cqe,
 				    struct ibv_comp_channel *channel, int comp_vector);
-	verbs_unused_op create_cq_ex;
+	struct ibv_cq_ex *(*create_cq_ex)(struct ibv_context *context,
+					  struct ibv_cq_init_attr_ex *attr);
 	verbs_unused_op create_flow;
 	verbs_unused_op create_flow_action_esp;
 	struct ibv_qp *(*create_qp)(struct ibv_pd *pd, struct ibv_qp_init_attr *attr);
@@ -308,6 +320,12 @@ struct verbs_cmd_create_cq {
 	struct ib_uverbs_create_cq core;
 };
 
+struct verbs_cmd_create_cq_ex {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_ex_cmd_hdr ex_hdr;
+	struct ib_uverbs_ex_create_cq core;
+};
+
 struct verbs_cmd_resize_cq {
 	struct ib_uverbs_cmd_hdr hdr;
 	struct ib_uverbs_resize_cq core;
@@ -336,6 +354,12 @@ struct verbs_cmd_query_srq {
 struct verbs_cmd_create_qp {
 	struct ib_uverbs_cmd_hdr hdr;
 	struct ib_uverbs_create_qp core;
+};
+
+struct verbs_cmd_create_qp_ex {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_ex_cmd_hdr ex_hdr;
+	struct ib_uverbs_ex_create_qp core;
 };
 
 struct verbs_cmd_modify_qp {
@@ -369,15 +393,6 @@ void *_verbs_init_and_alloc_context(struct ibv_device *device, int cmd_fd, size_
 void verbs_uninit_context(struct verbs_context *context);
 void verbs_set_ops(struct verbs_context *context, const struct verbs_context_ops *ops);
 
-#if VERBS_PRIVATE_ABI == 34
-int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
-			size_t cmd_size, struct ib_uverbs_get_context_resp *resp, size_t resp_size);
-#else
-struct ibv_fd_arr;
-int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
-			size_t cmd_size, struct ibv_fd_arr *fds,
-			struct ib_uverbs_get_context_resp *resp, size_t resp_size);
-#endif
 int ibv_cmd_query_device_any(struct ibv_context *context,
 			     const struct ibv_query_device_ex_input *input,
 			     struct ibv_device_attr_ex *attr, size_t attr_size,
@@ -423,9 +438,6 @@ int ibv_cmd_query_srq(struct ibv_srq *srq, struct ibv_srq_attr *attr,
 		      struct verbs_cmd_query_srq *cmd, size_t cmd_size);
 int ibv_cmd_destroy_srq(struct ibv_srq *srq);
 
-int ibv_cmd_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
-			 struct ibv_qp_init_attr_ex *attr, struct verbs_cmd_create_qp *cmd,
-			 size_t cmd_size, struct ib_uverbs_create_qp_resp *resp, size_t resp_size);
 int ibv_cmd_create_qp(struct ibv_pd *pd, struct ibv_qp *qp, struct ibv_qp_init_attr *attr,
 		      struct verbs_cmd_create_qp *cmd, size_t cmd_size,
 		      struct ib_uverbs_create_qp_resp *resp, size_t resp_size);
@@ -441,6 +453,74 @@ int ibv_cmd_detach_mcast(struct ibv_qp *qp, const union ibv_gid *gid, uint16_t l
 int ibv_cmd_create_ah(struct ibv_pd *pd, struct ibv_ah *ah, struct ibv_ah_attr *attr,
 		      struct ib_uverbs_create_ah_resp *resp, size_t resp_size);
 int ibv_cmd_destroy_ah(struct ibv_ah *ah);
+
+/*
+ * Three of them gained a parameter between the families, which this provider
+ * has nothing to say about: here they look the same.
+ */
+#if VERBS_PRIVATE_ABI == 34
+int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
+			size_t cmd_size, struct ib_uverbs_get_context_resp *resp, size_t resp_size);
+int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
+			 struct verbs_cq *cq, struct verbs_cmd_create_cq_ex *cmd, size_t cmd_size,
+			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
+			 uint32_t cmd_flags);
+int ibv_cmd_create_qp_ex2(struct ibv_context *context, struct verbs_qp *qp,
+			  struct ibv_qp_init_attr_ex *attr, struct verbs_cmd_create_qp_ex *cmd,
+			  size_t cmd_size, struct ib_uverbs_ex_create_qp_resp *resp,
+			  size_t resp_size);
+#else
+int ibv_cmd_get_context(struct verbs_context *context, struct verbs_cmd_get_context *cmd,
+			size_t cmd_size, struct ibv_fd_arr *fds,
+			struct ib_uverbs_get_context_resp *resp, size_t resp_size);
+int ibv_cmd_create_cq_ex(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr,
+			 void *provider_attr, struct verbs_cq *cq,
+			 struct verbs_cmd_create_cq_ex *cmd, size_t cmd_size,
+			 struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size,
+			 uint32_t cmd_flags);
+int ibv_cmd_create_qp_ex2(struct ibv_context *context, struct verbs_qp *qp,
+			  struct ibv_qp_init_attr_ex *attr, struct verbs_cmd_create_qp_ex *cmd,
+			  size_t cmd_size, struct ib_uverbs_ex_create_qp_resp *resp,
+			  size_t resp_size, void *provider_attrs);
+#endif
+
+static inline int verbs_get_context(struct verbs_context *context)
+{
+	struct verbs_cmd_get_context cmd = {};
+	struct ib_uverbs_get_context_resp resp = {};
+
+#if VERBS_PRIVATE_ABI == 34
+	return ibv_cmd_get_context(context, &cmd, sizeof(cmd), &resp, sizeof(resp));
+#else
+	return ibv_cmd_get_context(context, &cmd, sizeof(cmd), NULL, &resp, sizeof(resp));
+#endif
+}
+
+static inline int verbs_create_cq_ex(struct ibv_context *context,
+				     const struct ibv_cq_init_attr_ex *attr, struct verbs_cq *cq,
+				     struct ib_uverbs_ex_create_cq_resp *resp, size_t resp_size)
+{
+	struct verbs_cmd_create_cq_ex cmd = {};
+
+#if VERBS_PRIVATE_ABI == 34
+	return ibv_cmd_create_cq_ex(context, attr, cq, &cmd, sizeof(cmd), resp, resp_size, 0);
+#else
+	return ibv_cmd_create_cq_ex(context, attr, NULL, cq, &cmd, sizeof(cmd), resp, resp_size, 0);
+#endif
+}
+
+static inline int verbs_create_qp_ex(struct ibv_context *context, struct verbs_qp *qp,
+				     struct ibv_qp_init_attr_ex *attr,
+				     struct ib_uverbs_ex_create_qp_resp *resp, size_t resp_size)
+{
+	struct verbs_cmd_create_qp_ex cmd = {};
+
+#if VERBS_PRIVATE_ABI == 34
+	return ibv_cmd_create_qp_ex2(context, qp, attr, &cmd, sizeof(cmd), resp, resp_size);
+#else
+	return ibv_cmd_create_qp_ex2(context, qp, attr, &cmd, sizeof(cmd), resp, resp_size, NULL);
+#endif
+}
 
 /* What was measured; 64-bit pointers only, and so is the provider. */
 

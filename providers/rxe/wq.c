@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-#include "rxe.h"
 #include "wqe.h"
 
 int rxe_wq_init(struct rxe_wq *wq)
@@ -62,8 +61,7 @@ static int post_one_recv(struct rxe_wq *wq, const struct ibv_recv_wr *wr)
 		return ENOMEM;
 
 	wqe->wr_id = wr->wr_id;
-	rxe_dma_init(&wqe->dma, length, wr->num_sge);
-	rxe_sge_copy(wqe->dma.sge, wr->sg_list, wr->num_sge);
+	rxe_dma_set_sge(&wqe->dma, length, wr->sg_list, wr->num_sge);
 
 	rxe_ring_advance(&wq->ring);
 	return 0;
