@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <rdma/ib_user_ioctl_verbs.h>
 
 #include "ext.h"
 

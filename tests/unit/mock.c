@@ -19,7 +19,6 @@
 #include <netlink/netlink.h>
 #include <netlink/msg.h>
 #include <rdma/ib_user_ioctl_cmds.h>
-#include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/rdma_netlink.h>
 
 struct mock mock;

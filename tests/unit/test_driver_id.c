@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/sysmacros.h>
-#include <rdma/ib_user_ioctl_verbs.h>
 #include <rdma/rdma_netlink.h>
 
 #include "mock.h"

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include <rdma/ib_user_ioctl_verbs.h>
 
 #include "mock.h"
 

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <rdma/ib_user_ioctl_verbs.h>
 
 #include "mock.h"
 
