@@ -143,6 +143,60 @@ source_key()
 	} | sha256sum | sed "s/ .*//; s/^/$version /"
 }
 
+# What a build of the RDMA modules outside of the kernel takes from the tree.
+module_parts=(drivers/infiniband include/rdma include/uapi/rdma)
+
+# The directories, below drivers/infiniband, of the modules to build: core and rxe always, others once the series or
+# an edit touches them.
+module_dirs()
+{
+	{
+		echo core/
+		echo sw/rxe/
+		kgit diff --name-only base -- drivers/infiniband
+		kgit ls-files -o --exclude-standard -- drivers/infiniband
+	} | sed 's|^drivers/infiniband/||' | grep -oE '^(core|(hw|sw|ulp)/[^/]+)/' | sort -u
+}
+
+# sync_modules SOURCE OBJ DIRS...: brings OBJ, where modules are built, up to date with a kernel tree. Objects stay
+# out of the tree itself: a build for another kernel from the same tree would pick them up.
+sync_modules()
+{
+	local source=$1 obj=$2 part toolchain
+
+	shift 2
+	for part in "${module_parts[@]}"; do
+		mkdir -p "$obj/$part"
+		# By content and without time stamps: only what really changed is rebuilt.
+		rsync -rl --checksum --delete --filter='P *.o' --filter='P *.ko' --filter='P *.mod' \
+			--filter='P *.mod.c' --filter='P .*.cmd' --filter='P modules.order' \
+			--exclude='*.rej' --exclude='*.orig' --exclude='*~' "$source/$part/" "$obj/$part/"
+	done
+	# The trace headers are found by their path relative to include/trace.
+	mkdir -p "$obj/include/trace"
+	{
+		echo "# Written by kernel-uapi/tools."
+		# shellcheck disable=SC2016 # make's, not the shell's
+		echo 'LINUXINCLUDE := -I$(src)/include -I$(src)/include/uapi -I$(src)/include/trace $(LINUXINCLUDE)'
+		printf 'obj-m += drivers/infiniband/%s\n' "$@"
+	} > "$obj/Kbuild"
+	# What make does not see: that the objects are another Debian version's or another compiler's.
+	toolchain="$version $(cc -dumpfullversion)"
+	if [ "$(cat "$obj/.toolchain" 2> /dev/null)" != "$toolchain" ]; then
+		find "$obj" \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '.*.cmd' \) -delete
+		echo "$toolchain" > "$obj/.toolchain"
+	fi
+}
+
+# make_modules OBJ ARGS...: builds the modules there against Debian's headers.
+make_modules()
+{
+	local obj=$1
+
+	shift
+	make -C "$headers" M="$obj" -j "$jobs" --no-print-directory "$@" modules
+}
+
 # logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
 # about the progress every 15 seconds; TOTAL_FILE remembers how many steps the last complete build took.
 logged()
