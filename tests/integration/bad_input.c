@@ -114,15 +114,15 @@ static void no_dmabuf(void **state)
 		const char *what;
 		int fd;
 	} files[] = {
-		{"a device", open("/dev/null", O_RDWR)},
-		{"a file", open("/proc/self/status", O_RDONLY)},
-		{"a directory", open("/", O_RDONLY | O_DIRECTORY)},
-		{"a memfd", memfd_create("test", 0)},
-		{"a socket", sockets[0]},
-		{"an epoll descriptor", epoll_create1(0)},
-		{"the memfd behind a udmabuf", dup(buf->memfd)},
-		{"the exporter's device", open("/dev/udmabuf", O_RDWR)},
-		{"a uverbs device", dup(f->context->cmd_fd)},
+		{ "a device", open("/dev/null", O_RDWR) },
+		{ "a file", open("/proc/self/status", O_RDONLY) },
+		{ "a directory", open("/", O_RDONLY | O_DIRECTORY) },
+		{ "a memfd", memfd_create("test", 0) },
+		{ "a socket", sockets[0] },
+		{ "an epoll descriptor", epoll_create1(0) },
+		{ "the memfd behind a udmabuf", dup(buf->memfd) },
+		{ "the exporter's device", open("/dev/udmabuf", O_RDWR) },
+		{ "a uverbs device", dup(f->context->cmd_fd) },
 	};
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
@@ -174,23 +174,23 @@ static void bad_range(void **state)
 		const char *what;
 		uint64_t offset, length;
 	} cases[] = {
-		{"nothing", 0, 0},
-		{"nothing in the middle", PAGE, 0},
-		{"nothing at the end", size, 0},
-		{"one byte too long", 0, size + 1},
-		{"one page too long", PAGE, size},
-		{"one byte after the end", size, 1},
-		{"one byte over the end, from a byte", size - 1, 2},
-		{"after the end", 16 * size, PAGE},
-		{"offset and length that overflow to 0", last_page, PAGE},
-		{"offset and length that overflow", last_page, 2 * PAGE},
-		{"offset and length that overflow into the buffer", last_page, 3 * PAGE},
-		{"the longest region", 0, UINT64_MAX},
-		{"the longest region, from a byte", 1, UINT64_MAX},
-		{"a length of 2^63", 0, 1ULL << 63},
-		{"a length that is small in 32 bits", 0, (1ULL << 32) + PAGE},
-		{"an offset that is small in 32 bits", 1ULL << 32, PAGE},
-		{"the last offset", UINT64_MAX, 1},
+		{ "nothing", 0, 0 },
+		{ "nothing in the middle", PAGE, 0 },
+		{ "nothing at the end", size, 0 },
+		{ "one byte too long", 0, size + 1 },
+		{ "one page too long", PAGE, size },
+		{ "one byte after the end", size, 1 },
+		{ "one byte over the end, from a byte", size - 1, 2 },
+		{ "after the end", 16 * size, PAGE },
+		{ "offset and length that overflow to 0", last_page, PAGE },
+		{ "offset and length that overflow", last_page, 2 * PAGE },
+		{ "offset and length that overflow into the buffer", last_page, 3 * PAGE },
+		{ "the longest region", 0, UINT64_MAX },
+		{ "the longest region, from a byte", 1, UINT64_MAX },
+		{ "a length of 2^63", 0, 1ULL << 63 },
+		{ "a length that is small in 32 bits", 0, (1ULL << 32) + PAGE },
+		{ "an offset that is small in 32 bits", 1ULL << 32, PAGE },
+		{ "the last offset", UINT64_MAX, 1 },
 	};
 	enum exporter exporter;
 	size_t i;
@@ -218,7 +218,7 @@ static void misaligned(void **state)
 	const struct {
 		uint64_t offset, iova;
 	} cases[] = {
-		{0, 1}, {1, 0}, {PAGE, PAGE / 2}, {PAGE - 1, PAGE}, {8, 16 * PAGE},
+		{ 0, 1 }, { 1, 0 }, { PAGE, PAGE / 2 }, { PAGE - 1, PAGE }, { 8, 16 * PAGE },
 	};
 	size_t i;
 
@@ -299,10 +299,10 @@ static void pin_flags_that_the_device_lacks(void **state)
 	static const struct {
 		uint32_t pin, access;
 	} flags[] = {
-		{IBV_EXT_DMABUF_PIN_REQUIRE_P2P, IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P},
-		{IBV_EXT_DMABUF_PIN_ALLOW_REVOKE, IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE},
-		{PIN_FLAGS, IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P |
-				    IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE},
+		{ IBV_EXT_DMABUF_PIN_REQUIRE_P2P, IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P },
+		{ IBV_EXT_DMABUF_PIN_ALLOW_REVOKE, IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE },
+		{ PIN_FLAGS,
+		  IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P | IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE },
 	};
 	struct fixture *f = *state;
 	struct dmabuf *buf = fixture_buffer(f, UDMABUF, PAGE);

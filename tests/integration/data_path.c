@@ -57,11 +57,6 @@ static struct rc_bytes local(const struct side *side, uint64_t at, uint32_t leng
 				  .key = side->mr->lkey };
 }
 
-static void connect_pair(struct rc_pair *pair, struct fixture *f)
-{
-	assert_errno(rc_pair_create(pair, f->pd), 0, "RC pair");
-}
-
 static void check_sides(const struct side *a, const struct side *b, const char *what)
 {
 	area_check(&a->area, what);
@@ -107,13 +102,12 @@ static void transfer_all_ways(struct rc_pair *pair, struct side *a, struct side 
 
 static void test_sizes(enum exporter from, enum exporter to, struct fixture *f)
 {
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 	unsigned int mtu;
 	size_t i, j;
 
-	connect_pair(&pair, f);
-	mtu = rc_pair_mtu(&pair);
+	mtu = rc_pair_mtu(pair);
 	side_register(&a, f, fixture_buffer(f, from, REGION + 2 * GUARD), GUARD + 5, REGION,
 		      0x7f0000000000 + 5, ACCESS_ALL);
 	side_register(&b, f, fixture_buffer(f, to, REGION + 2 * GUARD), GUARD - 1, REGION, PAGE - 1,
@@ -128,11 +122,10 @@ static void test_sizes(enum exporter from, enum exporter to, struct fixture *f)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++)
 		for (j = 0; j < ARRAY_SIZE(starts); j++)
-			transfer_all_ways(&pair, &a, &b, starts[j], sizes[i]);
+			transfer_all_ways(pair, &a, &b, starts[j], sizes[i]);
 
 	side_release(&a);
 	side_release(&b);
-	rc_pair_destroy(&pair);
 }
 
 static void sizes_heap_to_udmabuf(void **state)
@@ -149,49 +142,45 @@ static void sizes_udmabuf_to_heap(void **state)
 static void one_large_message(void **state)
 {
 	struct fixture *f = *state;
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 	uint32_t length = 4 * MIB + 12345;
 	int status;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, 8 * MIB), 777, length, 777, ACCESS_ALL);
 	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, 8 * MIB), MIB + 1, length, 1,
 		      ACCESS_ALL);
-	status = rc_write(&pair, local(&a, 0, length), b.iova, b.mr->rkey);
+	status = rc_write(pair, local(&a, 0, length), b.iova, b.mr->rkey);
 	assert_status(status, IBV_WC_SUCCESS, "write");
 	expect_transfer(&b, 0, &a, 0, length);
 	check_sides(&a, &b, "a long write");
 	side_release(&a);
 	side_release(&b);
-	rc_pair_destroy(&pair);
 }
 
 static void first_and_last_byte(void **state)
 {
 	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
 	enum exporter exporter;
-	struct rc_pair pair;
 	struct side a, b;
 	int status;
 
-	connect_pair(&pair, f);
 	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
 		side_register(&a, f, fixture_buffer(f, exporter, PAGE), 0, PAGE, 0, ACCESS_ALL);
 		/* the region starts with the buffer's first byte and ends with its last */
 		side_register(&b, f, fixture_buffer(f, exporter, 2 * PAGE), 0, 2 * PAGE, 0,
 			      ACCESS_ALL);
-		status = rc_write(&pair, local(&a, 0, 1), b.iova, b.mr->rkey);
+		status = rc_write(pair, local(&a, 0, 1), b.iova, b.mr->rkey);
 		assert_status(status, IBV_WC_SUCCESS, "first byte");
 		expect_transfer(&b, 0, &a, 0, 1);
-		status = rc_write(&pair, local(&a, PAGE - 1, 1), b.iova + 2 * PAGE - 1, b.mr->rkey);
+		status = rc_write(pair, local(&a, PAGE - 1, 1), b.iova + 2 * PAGE - 1, b.mr->rkey);
 		assert_status(status, IBV_WC_SUCCESS, "last byte");
 		expect_transfer(&b, 2 * PAGE - 1, &a, PAGE - 1, 1);
 		check_sides(&a, &b, "first and last byte");
 		side_release(&a);
 		side_release(&b);
 	}
-	rc_pair_destroy(&pair);
 }
 
 enum verb {
@@ -236,12 +225,11 @@ static void expect_remote_refusal(struct rc_pair *pair, enum verb verb, const st
 static void beyond_the_region(void **state)
 {
 	struct fixture *f = *state;
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 	enum verb verb;
 	size_t i;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, REGION), 0, REGION, 0, ACCESS_ALL);
 	/* inside of its buffer, so that the bytes next to it are real ones */
 	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, REGION), 8 * PAGE, 8 * PAGE,
@@ -271,35 +259,32 @@ static void beyond_the_region(void **state)
 			/* an atomic has eight bytes, and these lie in the region */
 			if (verb == FETCH_ADD && cases[i].at < b.length)
 				continue;
-			expect_remote_refusal(&pair, verb, &a, cases[i].length, &b,
+			expect_remote_refusal(pair, verb, &a, cases[i].length, &b,
 					      b.iova + cases[i].at, b.mr->rkey, cases[i].what);
 		}
 	}
 	side_release(&a);
 	side_release(&b);
-	rc_pair_destroy(&pair);
 }
 
 /* With iova 0 an address that wraps around is the byte before the region. */
 static void around_the_address_space(void **state)
 {
 	struct fixture *f = *state;
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 	enum verb verb;
 	uint32_t length;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, REGION), 0, REGION, 0, ACCESS_ALL);
 	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, REGION), 8 * PAGE, 8 * PAGE, 0,
 		      ACCESS_ALL);
 	for (verb = 0; verb < NUM_VERBS; verb++)
 		for (length = 8; length <= 4096; length *= 8)
-			expect_remote_refusal(&pair, verb, &a, length, &b, -(uint64_t)length,
+			expect_remote_refusal(pair, verb, &a, length, &b, -(uint64_t)length,
 					      b.mr->rkey, "wrapping to iova 0");
 	side_release(&a);
 	side_release(&b);
-	rc_pair_destroy(&pair);
 }
 
 static void wrong_keys_and_rights(void **state)
@@ -315,30 +300,28 @@ static void wrong_keys_and_rights(void **state)
 		{ IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_ATOMIC, { [FETCH_ADD] = true } },
 	};
 	struct fixture *f = *state;
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 	uint32_t old_key;
 	enum verb verb;
 	size_t i;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, PAGE), 0, PAGE, 0, ACCESS_ALL);
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, PAGE), 0, PAGE, 0,
 			      cases[i].access);
 		for (verb = 0; verb < NUM_VERBS; verb++)
 			if (!cases[i].allowed[verb])
-				expect_remote_refusal(&pair, verb, &a, 64, &b, b.iova, b.mr->rkey,
+				expect_remote_refusal(pair, verb, &a, 64, &b, b.iova, b.mr->rkey,
 						      "not in the region's rights");
 		old_key = b.mr->rkey;
 		deregister(b.mr);
 		for (verb = 0; verb < NUM_VERBS; verb++)
-			expect_remote_refusal(&pair, verb, &a, 64, &b, b.iova, old_key,
+			expect_remote_refusal(pair, verb, &a, 64, &b, b.iova, old_key,
 					      "deregistered");
 		area_free(&b.area);
 	}
 	side_release(&a);
-	rc_pair_destroy(&pair);
 }
 
 static void expect_local_refusal(struct rc_pair *pair, int status, const struct side *a,
@@ -353,30 +336,29 @@ static void expect_local_refusal(struct rc_pair *pair, int status, const struct 
 static void local_side_beyond_the_region(void **state)
 {
 	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
 	int status, received;
-	struct rc_pair pair;
 	struct side a, b, read_only;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, 4 * PAGE), PAGE, PAGE, 0, ACCESS_ALL);
 	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, 4 * PAGE), 0, 4 * PAGE, 0, ACCESS_ALL);
 	side_register(&read_only, f, fixture_buffer(f, SYSTEM_HEAP, PAGE), 0, PAGE, 0, 0);
 
-	status = rc_write(&pair, local(&a, PAGE - 8, 16), b.iova, b.mr->rkey);
-	expect_local_refusal(&pair, status, &a, &b, "write from beyond the region");
-	status = rc_read(&pair, local(&a, PAGE - 8, 16), b.iova, b.mr->rkey);
-	expect_local_refusal(&pair, status, &a, &b, "read to beyond the region");
-	status = rc_send(&pair, local(&b, 0, 16), local(&a, PAGE - 8, 16), &received);
+	status = rc_write(pair, local(&a, PAGE - 8, 16), b.iova, b.mr->rkey);
+	expect_local_refusal(pair, status, &a, &b, "write from beyond the region");
+	status = rc_read(pair, local(&a, PAGE - 8, 16), b.iova, b.mr->rkey);
+	expect_local_refusal(pair, status, &a, &b, "read to beyond the region");
+	status = rc_send(pair, local(&b, 0, 16), local(&a, PAGE - 8, 16), &received);
 	assert_int_not_equal(received, IBV_WC_SUCCESS);
-	expect_local_refusal(&pair, status, &a, &b, "receive beyond the region");
-	status = rc_read(&pair, local(&read_only, 0, 16), b.iova, b.mr->rkey);
-	expect_local_refusal(&pair, status, &read_only, &b, "read without local write");
-	status = rc_send(&pair, local(&b, 0, 16), local(&read_only, 0, 16), &received);
+	expect_local_refusal(pair, status, &a, &b, "receive beyond the region");
+	status = rc_read(pair, local(&read_only, 0, 16), b.iova, b.mr->rkey);
+	expect_local_refusal(pair, status, &read_only, &b, "read without local write");
+	status = rc_send(pair, local(&b, 0, 16), local(&read_only, 0, 16), &received);
 	assert_int_not_equal(received, IBV_WC_SUCCESS);
-	expect_local_refusal(&pair, status, &read_only, &b, "receive without local write");
+	expect_local_refusal(pair, status, &read_only, &b, "receive without local write");
 
 	/* What it may do is to be read from. */
-	status = rc_write(&pair, local(&read_only, 0, 16), b.iova, b.mr->rkey);
+	status = rc_write(pair, local(&read_only, 0, 16), b.iova, b.mr->rkey);
 	assert_status(status, IBV_WC_SUCCESS, "write from a region without local write");
 	expect_transfer(&b, 0, &read_only, 0, 16);
 	check_sides(&read_only, &b, "write from a region without local write");
@@ -384,14 +366,13 @@ static void local_side_beyond_the_region(void **state)
 	side_release(&a);
 	side_release(&b);
 	side_release(&read_only);
-	rc_pair_destroy(&pair);
 }
 
 static void atomics(void **state)
 {
 	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
 	enum exporter exporter;
-	struct rc_pair pair;
 	struct side a, b;
 	uint64_t old;
 	int status;
@@ -399,7 +380,6 @@ static void atomics(void **state)
 	const uint64_t at[] = { 0, 2 * PAGE - 8, PAGE - 8, PAGE };
 	size_t i;
 
-	connect_pair(&pair, f);
 	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
 		side_register(&a, f, fixture_buffer(f, UDMABUF, PAGE), 0, PAGE, 0, ACCESS_ALL);
 		side_register(&b, f, fixture_buffer(f, exporter, 4 * PAGE), PAGE, 2 * PAGE,
@@ -408,7 +388,7 @@ static void atomics(void **state)
 			uint64_t offset = b.offset + at[i];
 
 			old = area_get_u64(&b.area, offset);
-			status = rc_fetch_add(&pair, local(&a, 0, 8), b.iova + at[i], b.mr->rkey,
+			status = rc_fetch_add(pair, local(&a, 0, 8), b.iova + at[i], b.mr->rkey,
 					      ~0ULL - 5);
 			assert_status(status, IBV_WC_SUCCESS, "fetch and add");
 			area_expect_u64(&a.area, 0, old);
@@ -416,14 +396,14 @@ static void atomics(void **state)
 			check_sides(&a, &b, "fetch and add");
 
 			old = area_get_u64(&b.area, offset);
-			status = rc_compare_swap(&pair, local(&a, 8, 8), b.iova + at[i], b.mr->rkey,
+			status = rc_compare_swap(pair, local(&a, 8, 8), b.iova + at[i], b.mr->rkey,
 						 old + 1, 0x1122334455667788);
 			assert_status(status, IBV_WC_SUCCESS, "compare and swap");
 			area_expect_u64(&a.area, 8, old);
 			check_sides(&a, &b, "compare and swap of another value");
 
-			status = rc_compare_swap(&pair, local(&a, 16, 8), b.iova + at[i],
-						 b.mr->rkey, old, 0x1122334455667788);
+			status = rc_compare_swap(pair, local(&a, 16, 8), b.iova + at[i], b.mr->rkey,
+						 old, 0x1122334455667788);
 			assert_status(status, IBV_WC_SUCCESS, "compare and swap");
 			area_expect_u64(&a.area, 16, old);
 			area_expect_u64(&b.area, offset, 0x1122334455667788);
@@ -432,7 +412,6 @@ static void atomics(void **state)
 		side_release(&a);
 		side_release(&b);
 	}
-	rc_pair_destroy(&pair);
 }
 
 /*
@@ -442,31 +421,28 @@ static void atomics(void **state)
 static void atomics_beyond_the_region(void **state)
 {
 	struct fixture *f = *state;
-	struct rc_pair pair;
+	struct rc_pair *pair = fixture_pair(f);
 	struct side a, b;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, PAGE), 0, PAGE, 0, ACCESS_ALL);
 	/* four bytes short of the last eight */
 	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, 2 * PAGE), 0, PAGE - 4, 0, ACCESS_ALL);
-	expect_remote_refusal(&pair, FETCH_ADD, &a, 8, &b, b.iova + PAGE - 8, b.mr->rkey,
+	expect_remote_refusal(pair, FETCH_ADD, &a, 8, &b, b.iova + PAGE - 8, b.mr->rkey,
 			      "half in the region");
-	expect_remote_refusal(&pair, FETCH_ADD, &a, 8, &b, b.iova + PAGE, b.mr->rkey,
+	expect_remote_refusal(pair, FETCH_ADD, &a, 8, &b, b.iova + PAGE, b.mr->rkey,
 			      "after the region");
 	side_release(&a);
 	side_release(&b);
-	rc_pair_destroy(&pair);
 }
 
 /* Plain ibv_reg_dmabuf_mr(), without this project's library. */
 static void plain_registration(void **state)
 {
 	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
 	enum exporter exporter;
-	struct rc_pair pair;
 	struct side a, b;
 
-	connect_pair(&pair, f);
 	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
 		side_register(&a, f, fixture_buffer(f, UDMABUF, 8 * PAGE), 0, 8 * PAGE, 0,
 			      ACCESS_ALL);
@@ -475,24 +451,22 @@ static void plain_registration(void **state)
 		b.mr = ibv_reg_dmabuf_mr(f->pd, b.offset, b.length, b.iova, b.area.buf->fd,
 					 ACCESS_ALL);
 		assert_non_null(b.mr);
-		transfer_all_ways(&pair, &a, &b, 11, 2 * PAGE);
+		transfer_all_ways(pair, &a, &b, 11, 2 * PAGE);
 		side_release(&a);
 		side_release(&b);
 	}
-	rc_pair_destroy(&pair);
 }
 
 /* Neither the descriptor nor a mapping is needed once the region exists. */
 static void region_outlives_descriptor_and_mapping(void **state)
 {
 	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
 	struct dmabuf only, *kept;
-	struct rc_pair pair;
 	struct side a, b;
 	struct area seen;
 	int status, fd;
 
-	connect_pair(&pair, f);
 	side_register(&a, f, fixture_buffer(f, UDMABUF, 4 * PAGE), 0, 4 * PAGE, 0, ACCESS_ALL);
 
 	/* closed, but still mapped, so that the data can be looked at */
@@ -501,7 +475,7 @@ static void region_outlives_descriptor_and_mapping(void **state)
 	fd = kept->fd;
 	kept->fd = -1; /* for the CPU's accesses there is nothing to bracket on x86 */
 	assert_int_equal(close(fd), 0);
-	transfer_all_ways(&pair, &a, &b, 100, PAGE);
+	transfer_all_ways(pair, &a, &b, 100, PAGE);
 	side_release(&b);
 
 	/* closed and unmapped: only the region is left */
@@ -509,14 +483,13 @@ static void region_outlives_descriptor_and_mapping(void **state)
 	area_init(&seen, &only, 5);
 	b.mr = register_all(f->pd, &only);
 	dmabuf_free(&only);
-	status = rc_read(&pair, local(&a, 0, 4 * PAGE), 0, b.mr->rkey);
+	status = rc_read(pair, local(&a, 0, 4 * PAGE), 0, b.mr->rkey);
 	assert_status(status, IBV_WC_SUCCESS, "read of a buffer that only the region keeps");
 	area_expect_copy(&a.area, 0, &seen, 0, 4 * PAGE);
 	area_check(&a.area, "read of a buffer that only the region keeps");
 	deregister(b.mr);
 	area_free(&seen);
 	side_release(&a);
-	rc_pair_destroy(&pair);
 }
 
 int main(void)

@@ -51,6 +51,7 @@ int fixture_teardown(void **state)
 	 * What a test that failed did not get to release goes with the context,
 	 * and a test that succeeded has released it: then the PD is free.
 	 */
+	rc_pair_destroy(&f->pair);
 	ibv_dealloc_pd(f->pd);
 	ibv_close_device(f->context);
 	while (f->num_buffers)
@@ -87,6 +88,12 @@ struct dmabuf *fixture_read_only_buffer(struct fixture *f, size_t size)
 	if (dmabuf_alloc_heap(buf, "system", size, O_RDONLY))
 		fail_msg("%s", dmabuf_error());
 	return buf;
+}
+
+struct rc_pair *fixture_pair(struct fixture *f)
+{
+	assert_errno(rc_pair_create(&f->pair, f->pd), 0, "RC pair");
+	return &f->pair;
 }
 
 const char *exporter_name(enum exporter exporter)

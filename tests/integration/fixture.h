@@ -10,6 +10,7 @@
 
 #include "dmabuf_alloc.h"
 #include "leak_check.h"
+#include "rc_pair.h"
 
 #define DEVICE "rxe0"
 
@@ -36,6 +37,7 @@ struct fixture {
 	struct ibv_pd *pd;
 	struct dmabuf buffers[FIXTURE_BUFFERS];
 	unsigned int num_buffers;
+	struct rc_pair pair; /* if the test asked for it */
 };
 
 int fixture_setup(void **state);
@@ -49,6 +51,9 @@ struct ibv_context *open_device(void);
 /* A buffer that lives as long as the test. */
 struct dmabuf *fixture_buffer(struct fixture *f, enum exporter exporter, size_t size);
 struct dmabuf *fixture_read_only_buffer(struct fixture *f, size_t size);
+
+/* Two connected QPs that live as long as the test. */
+struct rc_pair *fixture_pair(struct fixture *f);
 
 /* The exporter's name, as the kernel has it. */
 const char *exporter_name(enum exporter exporter);

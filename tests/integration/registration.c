@@ -61,8 +61,8 @@ static void check_mr(struct ibv_mr *mr, const struct region *region, const struc
 }
 
 /* MRs, attachments and the charge while regions over one buffer exist */
-static void check_held(const struct usage *idle, unsigned int mrs,
-		       unsigned int attachments, size_t charged)
+static void check_held(const struct usage *idle, unsigned int mrs, unsigned int attachments,
+		       size_t charged)
 {
 	struct usage expected = *idle;
 
@@ -131,16 +131,16 @@ static void register_everywhere(struct fixture *f, enum exporter exporter)
 {
 	const size_t size = 64 * PAGE;
 	const struct region regions[] = {
-		{0, size, 0, true},
-		{0, size, 0x7fffdeadb000, true},
-		{0, 1, 0, true},
-		{size - 1, 1, PAGE - 1, true},
-		{PAGE, PAGE, PAGE, true},
-		{PAGE, PAGE, 0, true},
-		{PAGE - 1, 2, 17 * PAGE - 1, true},
-		{5 * PAGE + 123, 3 * PAGE + 1, 0x123456789000 + 123, true},
-		{0, size - 1, 0, true},
-		{1, size - 1, 1, true},
+		{ 0, size, 0, true },
+		{ 0, size, 0x7fffdeadb000, true },
+		{ 0, 1, 0, true },
+		{ size - 1, 1, PAGE - 1, true },
+		{ PAGE, PAGE, PAGE, true },
+		{ PAGE, PAGE, 0, true },
+		{ PAGE - 1, 2, 17 * PAGE - 1, true },
+		{ 5 * PAGE + 123, 3 * PAGE + 1, 0x123456789000 + 123, true },
+		{ 0, size - 1, 0, true },
+		{ 1, size - 1, 1, true },
 	};
 	struct dmabuf *buf = fixture_buffer(f, exporter, size);
 	size_t i;
@@ -161,7 +161,7 @@ static void over_the_system_heap(void **state)
 
 static void sizes(void **state)
 {
-	static const size_t sizes[] = {1, PAGE, PAGE + 1, MIB, 64 * MIB, 256 * MIB};
+	static const size_t sizes[] = { 1, PAGE, PAGE + 1, MIB, 64 * MIB, 256 * MIB };
 	struct fixture *f = *state;
 	enum exporter exporter;
 	struct dmabuf buf;
@@ -169,7 +169,7 @@ static void sizes(void **state)
 
 	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
 		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-			struct region region = {.length = sizes[i], .requested = true};
+			struct region region = { .length = sizes[i], .requested = true };
 			struct ibv_mr *mr;
 			int err;
 
@@ -195,8 +195,7 @@ static void every_access(void **state)
 	int access;
 
 	for (access = 0; access <= ACCESS_ALL; access++) {
-		bool remote_writing =
-			access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC);
+		bool remote_writing = access & (IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC);
 
 		if (remote_writing && !(access & IBV_ACCESS_LOCAL_WRITE))
 			continue;
@@ -223,7 +222,7 @@ static void access_bits_directly(void **state)
 {
 	struct fixture *f = *state;
 	struct dmabuf *buf = fixture_buffer(f, UDMABUF, 4 * PAGE);
-	struct region region = {.offset = PAGE, .length = PAGE, .iova = 0, .requested = true};
+	struct region region = { .offset = PAGE, .length = PAGE, .iova = 0, .requested = true };
 	struct ibv_mr *mr;
 
 	mr = ibv_reg_dmabuf_mr(f->pd, PAGE, PAGE, 0, buf->fd,
@@ -259,7 +258,7 @@ static void beside_ordinary_regions(void **state)
 {
 	struct fixture *f = *state;
 	struct dmabuf *buf = fixture_buffer(f, UDMABUF, MIB);
-	struct region region = {.length = MIB, .requested = true};
+	struct region region = { .length = MIB, .requested = true };
 	struct ibv_mr *mr, *ordinary;
 	void *anon;
 
