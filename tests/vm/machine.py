@@ -15,7 +15,8 @@ KERNEL_ARGUMENTS = (
     # Messages that programs write to /dev/kmsg are not rationed.
     "printk.devkmsg=on",
     # The virtual CPUs may lose much time to other work on the machine.
-    "watchdog_thresh=30", "rcupdate.rcu_cpu_stall_timeout=120",
+    "watchdog_thresh=60", "workqueue.watchdog_thresh=120",
+    "rcupdate.rcu_cpu_stall_timeout=120",
     # These only cost time here.
     "mitigations=off", "random.trust_cpu=on", "tsc=reliable", "no_timer_check",
     "net.ifnames=0",

@@ -21,7 +21,7 @@ _START = (
     r"Kernel panic",
     r"UBSAN: ",
     r"KCSAN: ",
-    r"ODEBUG: ",
+    r"ODEBUG: (?!selftest passed|\d+ of \d+ active objects replaced)",
     r"refcount_t: ",
     r"kernel BUG at ",
     r"(?:list_add|list_del) corruption",
@@ -40,7 +40,7 @@ _START = (
 # Matched anywhere in a message.
 _ANYWHERE = (
     r"\bBUG\b(?::| \S+ \()",
-    r"\bKASAN: ",
+    r"\bKASAN: (?!KernelAddressSanitizer initialized)",
     r"\bKFENCE: (?!initialized)",
     r"soft lockup",
     r"hard LOCKUP",
