@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * dma-bufs that need care: udmabufs of pages from here and there, and those
+ * that a device which copies by the CPU must not take.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <linux/udmabuf.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "area.h"
+#include "fixture.h"
+#include "raw_ioctl.h"
+#include "test.h"
+
+#define HUGE_PAGE (2 * MIB)
+
+#define NR_HUGEPAGES  "/proc/sys/vm/nr_hugepages"
+#define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+static bool write_setting(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
+	close(fd);
+	return ok;
+}
+
+static unsigned long read_meminfo(const char *name)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long value = 0;
+	char line[128];
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, name, strlen(name)) || line[strlen(name)] != ':')
+			continue;
+		value = strtoul(line + strlen(name) + 1, NULL, 10);
+		break;
+	}
+	fclose(file);
+	return value;
+}
+
+static int make_memfd(size_t size, unsigned int flags)
+{
+	int fd = memfd_create("test", flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, size), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	return fd;
+}
+
+/* A udmabuf of ranges of memfds; -1 with errno if there is none. */
+static int make_udmabuf(const struct udmabuf_create_item *items, unsigned int count)
+{
+	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + count * sizeof(*items));
+	int dev = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int fd, err;
+
+	assert_non_null(list);
+	assert_true(dev >= 0);
+	list->flags = UDMABUF_FLAGS_CLOEXEC;
+	list->count = count;
+	memcpy(list->list, items, count * sizeof(*items));
+	fd = ioctl(dev, UDMABUF_CREATE_LIST, list);
+	err = errno;
+	close(dev);
+	free(list);
+	errno = err;
+	return fd;
+}
+
+/* Gives the fixture a udmabuf made of @items. */
+static struct dmabuf *adopt_udmabuf(struct fixture *f, const struct udmabuf_create_item *items,
+				    unsigned int count)
+{
+	struct dmabuf *buf = &f->buffers[f->num_buffers];
+	unsigned int i;
+
+	assert_true(f->num_buffers < FIXTURE_BUFFERS);
+	*buf = (struct dmabuf){.memfd = -1};
+	for (i = 0; i < count; i++)
+		buf->size += items[i].size;
+	buf->fd = make_udmabuf(items, count);
+	if (buf->fd < 0)
+		fail_msg("UDMABUF_CREATE_LIST: %s", strerrorname(errno));
+	f->num_buffers++;
+	buf->map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+	if (buf->map == MAP_FAILED)
+		buf->map = NULL;
+	assert_non_null(buf->map);
+	return buf;
+}
+
+/* Every way to register @fd answers EOPNOTSUPP, and nothing stays. */
+static void expect_no_cpu_access(struct fixture *f, int fd, uint64_t offset, uint64_t length,
+				 const char *what)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = {
+		.offset = offset,
+		.length = length,
+		.fd = fd,
+		.access = ACCESS_ALL,
+	};
+	struct ibv_ext_dmabuf_report report;
+	struct usage before;
+
+	usage_read(&before);
+	errno = 0;
+	assert_null(ibv_ext_reg_dmabuf_mr(f->pd, &attr, &report));
+	assert_errno(errno, EOPNOTSUPP, "%s", what);
+	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_NO_CPU_ACCESS);
+	assert_string_equal(report.exporter, "udmabuf");
+	errno = 0;
+	assert_null(ibv_reg_dmabuf_mr(f->pd, offset, length, 0, fd, ACCESS_ALL));
+	assert_errno(errno, EOPNOTSUPP, "ibv_reg_dmabuf_mr, %s", what);
+	assert_usage(&before, what);
+}
+
+/* Registers all of @buf, moves data in and looks at it in the buffer. */
+static void expect_data(struct fixture *f, struct dmabuf *buf)
+{
+	struct dmabuf *source = fixture_buffer(f, SYSTEM_HEAP, buf->size);
+	struct rc_pair *pair = fixture_pair(f);
+	struct ibv_mr *from, *to;
+	struct area data, area;
+
+	area_init(&data, source, 1);
+	area_init(&area, buf, 2);
+	from = register_all(f->pd, source);
+	to = register_all(f->pd, buf);
+	assert_int_equal(
+		rc_write(pair,
+			 (struct rc_bytes){.addr = 1, .length = buf->size - 9, .key = from->lkey},
+			 5, to->rkey),
+		IBV_WC_SUCCESS);
+	area_expect_copy(&area, 5, &data, 1, buf->size - 9);
+	area_check(&area, "write");
+	deregister(from);
+	deregister(to);
+	area_free(&data);
+	area_free(&area);
+	rc_pair_destroy(pair);
+}
+
+/* Pages of two memfds, out of order, with gaps, one of them twice. */
+static void scattered_pages(void **state)
+{
+	struct fixture *f = *state;
+	int fds[2] = {make_memfd(64 * PAGE, 0), make_memfd(64 * PAGE, 0)};
+	struct udmabuf_create_item items[] = {
+		{.memfd = fds[1], .offset = 17 * PAGE, .size = PAGE},
+		{.memfd = fds[0], .offset = 3 * PAGE, .size = 4 * PAGE},
+		{.memfd = fds[1], .offset = 0, .size = 2 * PAGE},
+		{.memfd = fds[0], .offset = 2 * PAGE, .size = PAGE},
+		{.memfd = fds[0], .offset = 0, .size = PAGE},
+		{.memfd = fds[1], .offset = 63 * PAGE, .size = PAGE},
+	};
+
+	expect_data(f, adopt_udmabuf(f, items, ARRAY_SIZE(items)));
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int reserve_huge_pages(void **state)
+{
+	write_setting(NR_HUGEPAGES, "8");
+	return fixture_setup(state);
+}
+
+static int release_huge_pages(void **state)
+{
+	int left = fixture_teardown(state);
+
+	write_setting(NR_HUGEPAGES, "0");
+	return left;
+}
+
+/*
+ * The kernel maps such a buffer wrongly for the CPU: data for a later page of a
+ * huge page would land in its first one.
+ */
+static void hugetlb_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct dmabuf huge;
+
+	if (read_meminfo("HugePages_Free") < 2)
+		skip_because("no huge pages in this machine");
+	if (dmabuf_alloc_udmabuf(&huge, 2 * HUGE_PAGE, MFD_HUGETLB))
+		fail_msg("%s", dmabuf_error());
+	expect_no_cpu_access(f, huge.fd, 0, 2 * HUGE_PAGE, "hugetlb memory");
+	expect_no_cpu_access(f, huge.fd, 0, PAGE, "a page of hugetlb memory");
+	expect_no_cpu_access(f, huge.fd, HUGE_PAGE + PAGE, PAGE, "another page of it");
+	dmabuf_free(&huge);
+
+	expect_data(f, fixture_buffer(f, UDMABUF, 16 * PAGE));
+}
+
+/* One huge page among ordinary ones, and a region that does not touch it. */
+static void some_hugetlb_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct udmabuf_create_item items[3];
+	int fds[2], fd;
+
+	if (read_meminfo("HugePages_Free") < 2)
+		skip_because("no huge pages in this machine");
+	fds[0] = make_memfd(16 * PAGE, 0);
+	fds[1] = make_memfd(HUGE_PAGE, MFD_HUGETLB);
+	items[0] = (struct udmabuf_create_item){.memfd = fds[0], .size = 8 * PAGE};
+	items[1] = (struct udmabuf_create_item){.memfd = fds[1], .size = HUGE_PAGE};
+	items[2] = (struct udmabuf_create_item){
+		.memfd = fds[0], .offset = 8 * PAGE, .size = 8 * PAGE};
+	fd = make_udmabuf(items, ARRAY_SIZE(items));
+	if (fd < 0)
+		fail_msg("UDMABUF_CREATE_LIST: %s", strerrorname(errno));
+	expect_no_cpu_access(f, fd, 0, PAGE, "hugetlb memory in the middle");
+	close(fd);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static int want_transparent_huge_pages(void **state)
+{
+	write_setting(SHMEM_ENABLED, "force");
+	return fixture_setup(state);
+}
+
+static int no_transparent_huge_pages(void **state)
+{
+	int left = fixture_teardown(state);
+
+	write_setting(SHMEM_ENABLED, "never");
+	return left;
+}
+
+static void transparent_huge_pages(void **state)
+{
+	struct fixture *f = *state;
+	unsigned long before = read_meminfo("ShmemHugePages");
+	int memfd = make_memfd(2 * HUGE_PAGE, 0);
+	struct udmabuf_create_item item = {.memfd = memfd, .size = 2 * HUGE_PAGE};
+	unsigned long after;
+	void *map;
+	int fd;
+
+	/* touched, so that the memory is there before udmabuf takes it page by page */
+	map = mmap(NULL, 2 * HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	memset(map, 1, 2 * HUGE_PAGE);
+	munmap(map, 2 * HUGE_PAGE);
+	after = read_meminfo("ShmemHugePages");
+	if (after <= before) {
+		close(memfd);
+		skip_because("this kernel gives a memfd no transparent huge pages");
+	}
+
+	fd = make_udmabuf(&item, 1);
+	assert_true(fd >= 0);
+	expect_no_cpu_access(f, fd, 0, 2 * HUGE_PAGE, "transparent huge pages");
+	expect_no_cpu_access(f, fd, PAGE, PAGE, "a page of them");
+	close(fd);
+	close(memfd);
+}
+
+static void ordinary_pages_after_that(void **state)
+{
+	struct fixture *f = *state;
+
+	expect_data(f, fixture_buffer(f, UDMABUF, 16 * PAGE));
+}
+
+static void exporter_without_cpu_access(void **state)
+{
+	(void)state;
+	skip_because("no exporter of this kernel that works without hardware keeps the CPU out");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(scattered_pages),
+		cmocka_unit_test_setup_teardown(hugetlb_memory, reserve_huge_pages,
+						release_huge_pages),
+		cmocka_unit_test_setup_teardown(some_hugetlb_memory, reserve_huge_pages,
+						release_huge_pages),
+		cmocka_unit_test_setup_teardown(transparent_huge_pages,
+						want_transparent_huge_pages,
+						no_transparent_huge_pages),
+		TEST(ordinary_pages_after_that),
+		TEST(exporter_without_cpu_access),
+	};
+
+	return cmocka_run_group_tests_name("exporters", tests, NULL, NULL);
+}

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Limits on what a process may pin, and processes that are killed while they
+ * register. Limits are for children, which give up their rights for it.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "test.h"
+
+#define NOBODY 65534
+#define SIZE   (16 * PAGE)
+
+/* What went wrong in a child; its exit status */
+struct complaint {
+	char text[256];
+};
+
+/* Shared with the children of a test */
+static struct complaint *complaint;
+
+#define child_check(condition, ...)                                                      \
+	do {                                                                             \
+		if (!(condition)) {                                                      \
+			snprintf(complaint->text, sizeof(complaint->text), __VA_ARGS__); \
+			_exit(1);                                                        \
+		}                                                                        \
+	} while (0)
+
+static int group_setup(void **state)
+{
+	(void)state;
+	complaint = mmap(NULL, sizeof(*complaint), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return complaint == MAP_FAILED;
+}
+
+/* @body runs in a child, with a device context of its own. */
+static void in_child(void (*body)(struct ibv_pd *pd, struct dmabuf *buf), struct dmabuf *buf)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct ibv_context *context = open_device();
+		struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+
+		child_check(pd, "no device");
+		body(pd, buf);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
+		fail_msg("in the child: %s", complaint->text);
+	assert_int_equal(status, 0);
+}
+
+/* Without CAP_IPC_LOCK, under RLIMIT_MEMLOCK. */
+static void become_limited(size_t limit)
+{
+	struct rlimit rlimit = {.rlim_cur = limit, .rlim_max = limit};
+
+	child_check(!setrlimit(RLIMIT_MEMLOCK, &rlimit), "setrlimit");
+	child_check(!setresuid(NOBODY, NOBODY, NOBODY), "setresuid");
+}
+
+static void child_refused(struct ibv_pd *pd, struct dmabuf *buf, uint64_t length, int err)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = {
+		.length = length,
+		.fd = buf->fd,
+		.access = ACCESS_ALL,
+	};
+	struct ibv_ext_dmabuf_report report;
+
+	child_check(!ibv_ext_reg_dmabuf_mr(pd, &attr, &report), "registered in spite of the limit");
+	child_check(errno == err, "%s, expected %s", strerrorname(errno), strerrorname(err));
+	child_check(report.reason == IBV_EXT_DMABUF_REASON_MEMLOCK, "reason: %s",
+		    ibv_ext_dmabuf_reason_str(report.reason));
+}
+
+static struct ibv_mr *child_register(struct ibv_pd *pd, struct dmabuf *buf, uint64_t offset,
+				     uint64_t length)
+{
+	struct ibv_mr *mr =
+		ibv_reg_dmabuf_mr_pinned(pd, offset, length, offset, buf->fd, ACCESS_ALL, 0);
+
+	child_check(mr, "registration: %s", strerrorname(errno));
+	return mr;
+}
+
+static void under_a_limit_of_zero(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct ibv_mr *mr;
+
+	become_limited(0);
+	child_refused(pd, buf, SIZE, EPERM);
+	child_refused(pd, buf, 1, EPERM);
+	/* who does not ask for the pin is not charged */
+	mr = ibv_reg_dmabuf_mr(pd, 0, SIZE, 0, buf->fd, ACCESS_ALL);
+	child_check(mr, "plain registration: %s", strerrorname(errno));
+	child_check(!ibv_dereg_mr(mr), "deregistration");
+}
+
+static void under_a_limit_too_low(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct ibv_mr *mr;
+
+	become_limited(SIZE - PAGE);
+	child_refused(pd, buf, SIZE, ENOMEM);
+	/* all of the buffer is pinned, however small the region */
+	child_refused(pd, buf, 1, ENOMEM);
+	mr = ibv_reg_dmabuf_mr(pd, 0, SIZE, 0, buf->fd, ACCESS_ALL);
+	child_check(mr, "plain registration: %s", strerrorname(errno));
+	child_refused(pd, buf, 1, ENOMEM);
+	child_check(!ibv_dereg_mr(mr), "deregistration");
+}
+
+static void under_a_limit_that_fits(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct ibv_mr *mrs[3];
+	int round, i;
+
+	become_limited(SIZE);
+	/* charged once, and again after it was released */
+	for (round = 0; round < 3; round++) {
+		mrs[0] = child_register(pd, buf, 0, SIZE);
+		mrs[1] = child_register(pd, buf, PAGE, PAGE);
+		mrs[2] = child_register(pd, buf, 0, 1);
+		for (i = 0; i < 3; i++)
+			child_check(!ibv_dereg_mr(mrs[i]), "deregistration");
+	}
+}
+
+static void *register_often(void *arg)
+{
+	struct {
+		struct ibv_pd *pd;
+		struct dmabuf *buf;
+	} *job = arg;
+	struct ibv_mr *mr;
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		mr = ibv_reg_dmabuf_mr_pinned(job->pd, 0, SIZE, 0, job->buf->fd, ACCESS_ALL, 0);
+		if (!mr)
+			return (void *)(intptr_t)errno;
+		ibv_dereg_mr(mr);
+	}
+	return NULL;
+}
+
+/* The charge of one buffer fits, so no thread may be refused for the others' sake. */
+static void threads_under_a_limit_that_fits(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct {
+		struct ibv_pd *pd;
+		struct dmabuf *buf;
+	} job = {pd, buf};
+	pthread_t threads[4];
+	void *err, *first = NULL;
+	size_t i;
+
+	become_limited(SIZE);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		child_check(!pthread_create(&threads[i], NULL, register_often, &job), "thread");
+	for (i = 0; i < ARRAY_SIZE(threads); i++) {
+		pthread_join(threads[i], &err);
+		if (!first)
+			first = err;
+	}
+	child_check(!first, "%s, though the limit fits one buffer",
+		    strerrorname((int)(intptr_t)first));
+}
+
+static void with_privilege(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct rlimit rlimit = {};
+
+	child_check(!setrlimit(RLIMIT_MEMLOCK, &rlimit), "setrlimit");
+	child_check(!ibv_dereg_mr(child_register(pd, buf, 0, SIZE)), "deregistration");
+}
+
+/* A registration needs no descriptor of its own. */
+static void without_free_descriptors(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct rlimit rlimit = {};
+
+	child_check(!setrlimit(RLIMIT_NOFILE, &rlimit), "setrlimit");
+	child_check(!ibv_dereg_mr(child_register(pd, buf, 0, SIZE)), "deregistration");
+}
+
+#define CHILD_TEST(name)                                                  \
+	static void test_##name(void **state)                             \
+	{                                                                 \
+		struct fixture *f = *state;                               \
+		struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);    \
+		struct usage before;                                      \
+                                                                          \
+		usage_read(&before);                                      \
+		in_child(name, buf);                                      \
+		assert_usage(&before, "after the child's end");           \
+	}
+
+CHILD_TEST(under_a_limit_of_zero)
+CHILD_TEST(under_a_limit_too_low)
+CHILD_TEST(under_a_limit_that_fits)
+CHILD_TEST(threads_under_a_limit_that_fits)
+CHILD_TEST(with_privilege)
+CHILD_TEST(without_free_descriptors)
+
+#define CGROUPS "/sys/fs/cgroup"
+#define CGROUP	CGROUPS "/dmabuf-test"
+
+static bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok;
+
+	if (fd < 0)
+		return false;
+	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+	close(fd);
+	return ok;
+}
+
+/* The rdma cgroup counts such regions as the objects that they are. */
+static void under_a_cgroup(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct ibv_context *context;
+	struct ibv_mr *mrs[2];
+	int i, round;
+
+	(void)pd;
+	child_check(write_file(CGROUP "/cgroup.procs", "0"), "cannot join the cgroup");
+	context = open_device();
+	child_check(context, "no device");
+	pd = ibv_alloc_pd(context); /* the first of three objects */
+	child_check(pd, "no PD");
+	for (round = 0; round < 3; round++) {
+		for (i = 0; i < 2; i++)
+			mrs[i] = child_register(pd, buf, 0, SIZE);
+		child_check(!ibv_reg_dmabuf_mr_pinned(pd, 0, SIZE, 0, buf->fd, ACCESS_ALL, 0),
+			    "registered in spite of the cgroup");
+		child_check(errno == EAGAIN, "%s, expected EAGAIN", strerrorname(errno));
+		for (i = 0; i < 2; i++)
+			child_check(!ibv_dereg_mr(mrs[i]), "deregistration");
+	}
+}
+
+static void test_under_a_cgroup(void **state)
+{
+	struct fixture *f = *state;
+	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
+	struct usage before;
+
+	if (!write_file(CGROUPS "/cgroup.subtree_control", "+rdma"))
+		skip_because("no rdma cgroup controller");
+	assert_int_equal(mkdir(CGROUP, 0755), 0);
+	assert_true(write_file(CGROUP "/rdma.max", DEVICE " hca_handle=1 hca_object=3"));
+	usage_read(&before);
+	in_child(under_a_cgroup, buf);
+	assert_usage(&before, "after the child's end");
+	assert_int_equal(rmdir(CGROUP), 0);
+}
+
+/*
+ * One less than there are buffers at most, so that there is always one whose
+ * next region is its first.
+ */
+#define REGIONS_KEPT 1
+
+/* Registers over and over until the process is killed. */
+static void register_until_killed(struct dmabuf *bufs, unsigned int num_bufs)
+{
+	struct ibv_context *context = open_device();
+	struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+	struct ibv_mr *mrs[REGIONS_KEPT] = {};
+	unsigned int i;
+
+	child_check(pd, "no device");
+	complaint->text[0] = 'r'; /* ready */
+	for (i = 0;; i++) {
+		struct ibv_mr **mr = &mrs[i % REGIONS_KEPT];
+		struct dmabuf *buf = &bufs[i % num_bufs];
+
+		if (*mr)
+			ibv_dereg_mr(*mr);
+		*mr = ibv_reg_dmabuf_mr_pinned(pd, 0, buf->size, 0, buf->fd, ACCESS_ALL, 0);
+	}
+}
+
+static void *register_in_thread(void *arg)
+{
+	struct fixture *f = arg;
+
+	register_until_killed(f->buffers, f->num_buffers);
+	return NULL;
+}
+
+static void kill_while_registering(struct fixture *f, unsigned int threads, unsigned int rounds)
+{
+	struct usage before;
+	unsigned int round, i;
+
+	usage_read(&before);
+	for (round = 0; round < rounds; round++) {
+		pid_t pid;
+		int status;
+
+		complaint->text[0] = '\0';
+		pid = fork();
+		assert_true(pid >= 0);
+		if (!pid) {
+			pthread_t thread;
+
+			for (i = 1; i < threads; i++)
+				child_check(!pthread_create(&thread, NULL, register_in_thread, f),
+					    "thread");
+			register_in_thread(f);
+		}
+		while (!*(volatile char *)complaint->text)
+			sched_yield();
+		usleep(500 * round);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFSIGNALED(status))
+			fail_msg("in the child: %s", complaint->text);
+		assert_usage(&before, "after a process was killed");
+	}
+}
+
+static void killed_while_registering(void **state)
+{
+	struct fixture *f = *state;
+
+	/* large, so that a registration takes its time */
+	fixture_buffer(f, SYSTEM_HEAP, 32 * MIB);
+	fixture_buffer(f, UDMABUF, 32 * MIB);
+	fixture_buffer(f, UDMABUF, PAGE);
+	kill_while_registering(f, 1, 24);
+}
+
+static void killed_with_threads(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_buffer(f, SYSTEM_HEAP, 16 * MIB);
+	fixture_buffer(f, UDMABUF, 16 * MIB);
+	kill_while_registering(f, 4, 12);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_under_a_limit_of_zero),
+		TEST(test_under_a_limit_too_low),
+		TEST(test_under_a_limit_that_fits),
+		TEST(test_threads_under_a_limit_that_fits),
+		TEST(test_with_privilege),
+		TEST(test_without_free_descriptors),
+		TEST(test_under_a_cgroup),
+		TEST(killed_while_registering),
+		TEST(killed_with_threads),
+	};
+
+	return cmocka_run_group_tests_name("limits", tests, group_setup, NULL);
+}
