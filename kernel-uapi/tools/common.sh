@@ -6,6 +6,10 @@
 
 set -euo pipefail
 export LC_ALL=C
+# depmod is in sbin, which not every shell of root has.
+PATH=$PATH:/usr/sbin:/sbin
+# Of the make or the git hook that may have started this.
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 tools=$repo/kernel-uapi/tools
@@ -95,7 +99,8 @@ series_key()
 git_in()
 {
 	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
-		GIT_COMMITTER_NAME=kernel-uapi GIT_COMMITTER_EMAIL=kernel-uapi@localhost git -C "$@"
+		GIT_COMMITTER_NAME=kernel-uapi GIT_COMMITTER_EMAIL=kernel-uapi@localhost \
+		git -c safe.directory='*' -C "$@"
 }
 
 kgit()
