@@ -128,8 +128,9 @@ int dmabuf_alloc_udmabuf(struct dmabuf *buf, size_t size, unsigned int memfd_fla
 		unit = st.st_blksize;
 	}
 	buf->size = round_up(size, unit);
-	if (ftruncate(buf->memfd, buf->size)) {
-		ret = fail(errno, "udmabuf: cannot size a memfd to %zu bytes", buf->size);
+	/* not only sized: udmabuf does not allocate huge pages by itself */
+	if (fallocate(buf->memfd, 0, 0, buf->size)) {
+		ret = fail(errno, "udmabuf: cannot allocate a memfd of %zu bytes", buf->size);
 		goto err;
 	}
 	/* udmabuf takes only memory that cannot be cut off under it */
