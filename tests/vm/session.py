@@ -89,16 +89,17 @@ class Session:
             output.finish()
 
     def _serve_terminal(self, left):
-        """Listen to it only while the machines take what it sends; return how long to wait."""
+        """Pass on what was typed, once there is a command for it; return how long to wait."""
         terminal = self._terminal
+        running = len(self._ready) == len(self._machines)
+        if running:
+            terminal.flush()
         listening = terminal.input in self._selector.get_map()
-        wanted = len(self._ready) == len(self._machines) and terminal.wants_input()
-        if wanted and not listening:
+        if terminal.wants_input() and not listening:
             self._selector.register(terminal.input, selectors.EVENT_READ)
-        elif listening and not wanted:
+        elif listening and not terminal.wants_input():
             self._selector.unregister(terminal.input)
-        terminal.flush()
-        return left if terminal.wants_input() else min(left, RETRY)
+        return min(left, RETRY) if running and terminal.has_pending() else left
 
     def _read(self, key):
         """Read once from a channel; return whether there was something."""

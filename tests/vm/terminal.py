@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """The caller's terminal, connected to the consoles of the machines, one at a time."""
 
+import contextlib
 import os
 import sys
 import termios
 import tty
 
 ESCAPE = 0x1d  # Ctrl-]
-END_OF_FILE = b"\4"
+MAX_PENDING = 65536  # bytes typed that no machine has taken
 HELP = "Ctrl-] q ends the run, Ctrl-] and a digit goes to that node, Ctrl-] Ctrl-] sends Ctrl-]."
 
 
 class Terminal:
     def __init__(self):
         self.input = sys.stdin.fileno()
-        self._is_tty = os.isatty(self.input)
-        self._saved = termios.tcgetattr(self.input) if self._is_tty else None
+        self._saved = termios.tcgetattr(self.input)
         self._escaped = False
-        self._ended = False
         self._outputs = {}  # what machines wrote while another one had the terminal
         self._pending = {}  # what is still to be sent
         self._channels = {}
@@ -25,13 +24,12 @@ class Terminal:
         self.quit = False
 
     def __enter__(self):
-        if self._is_tty:
-            print(HELP, file=sys.stderr)
-            tty.setraw(self.input)
+        print(HELP, file=sys.stderr)
+        tty.setraw(self.input)
         return self
 
     def __exit__(self, *_):
-        if self._is_tty:
+        with contextlib.suppress(termios.error):  # it may have hung up
             termios.tcsetattr(self.input, termios.TCSADRAIN, self._saved)
 
     def connect(self, number, channel):
@@ -43,10 +41,11 @@ class Terminal:
 
     def disconnect(self, number):
         """A command has ended: show a terminal where one goes on."""
+        current = self._current
         self._show(number)
         del self._channels[number]
         if self._channels:
-            self._show(min(self._channels))
+            self._show(current if current in self._channels else min(self._channels))
 
     def output(self, number, data):
         if number != self._current:
@@ -64,11 +63,9 @@ class Terminal:
         """Take what there is of the caller's input."""
         data = os.read(self.input, 4096)
         if not data:
-            self._ended = True
-            data = END_OF_FILE
+            self.quit = True
         for byte in data:
             self._take(byte)
-        self.flush()
 
     def _take(self, byte):
         if self._escaped:
@@ -81,7 +78,7 @@ class Terminal:
                 return
             if byte != ESCAPE:
                 return
-        elif byte == ESCAPE and self._is_tty:
+        elif byte == ESCAPE:
             self._escaped = True
             return
         self._pending[self._current] += bytes((byte,))
@@ -96,5 +93,8 @@ class Terminal:
                     sent = 0
                 self._pending[number] = self._pending[number][sent:]
 
+    def has_pending(self):
+        return any(self._pending.values())
+
     def wants_input(self):
-        return not self._ended and not any(self._pending.values())
+        return sum(map(len, self._pending.values())) < MAX_PENDING

@@ -170,6 +170,7 @@ class Ends(VmTest):
         self.run_vm(status=2)
         self.run_vm("--nodes", "0", "true", status=2)
         self.run_vm("--kernel", "no-such", "true", status=125)
+        self.run_vm("--shell", status=2)
 
 
 class Shell(VmTest):
