@@ -206,36 +206,6 @@ int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_w
 	return ret;
 }
 
-struct recv_doorbell {
-	struct ib_uverbs_cmd_hdr hdr;
-	struct ib_uverbs_post_recv core;
-};
-
-/*
- * A QP in the error state receives no message that would make the kernel look
- * at the ring, but it owes the application a flush completion.
- */
-static void ring_recv_doorbell(const struct ibv_qp *qp)
-{
-	struct ib_uverbs_post_recv_resp resp;
-	struct recv_doorbell cmd = {
-		.hdr = {
-			.command = IB_USER_VERBS_CMD_POST_RECV,
-			.in_words = sizeof(cmd) / 4,
-			.out_words = sizeof(resp) / 4,
-		},
-		.core = {
-			.response = (uintptr_t)&resp,
-			.qp_handle = qp->handle,
-			.wqe_size = sizeof(struct ib_uverbs_recv_wr),
-		},
-	};
-
-	/* Without it the completion comes later, which is no reason to fail what is posted. */
-	if (write(qp->context->cmd_fd, &cmd, sizeof(cmd)) < 0)
-		return;
-}
-
 int rxe_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
 {
 	int ret;
@@ -248,6 +218,6 @@ int rxe_post_recv(struct ibv_qp *ibqp, struct ibv_recv_wr *wr, struct ibv_recv_w
 
 	ret = rxe_wq_post_recv(&to_rqp(ibqp)->rq, wr, bad_wr);
 	if (ibqp->state == IBV_QPS_ERR)
-		ring_recv_doorbell(ibqp);
+		rxe_qp_flush_again(to_rqp(ibqp));
 	return ret;
 }

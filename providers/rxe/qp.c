@@ -33,8 +33,14 @@ static struct rxe_qp *alloc_qp(void)
 	if (ret)
 		goto err_sq;
 
+	ret = pthread_mutex_init(&qp->state_lock, NULL);
+	if (ret)
+		goto err_rq;
+
 	return qp;
 
+err_rq:
+	rxe_wq_destroy(&qp->rq);
 err_sq:
 	rxe_wq_destroy(&qp->sq);
 err_free:
@@ -45,6 +51,7 @@ err_free:
 
 static void free_qp(struct rxe_qp *qp)
 {
+	pthread_mutex_destroy(&qp->state_lock);
 	rxe_wq_destroy(&qp->rq);
 	rxe_wq_destroy(&qp->sq);
 	free(qp);
@@ -136,26 +143,61 @@ err_free:
 	return NULL;
 }
 
-int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask)
+int rxe_modify_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask)
 {
 	struct verbs_cmd_modify_qp cmd = {};
+	struct rxe_qp *qp = to_rqp(ibqp);
 	int ret;
 
-	ret = ibv_cmd_modify_qp(qp, attr, attr_mask, &cmd, sizeof(cmd));
+	pthread_mutex_lock(&qp->state_lock);
+	ret = ibv_cmd_modify_qp(ibqp, attr, attr_mask, &cmd, sizeof(cmd));
+	if (!ret && attr_mask & IBV_QP_STATE)
+		qp->in_error = attr->qp_state == IBV_QPS_ERR;
+	pthread_mutex_unlock(&qp->state_lock);
+
 	if (!ret && attr_mask & IBV_QP_STATE && attr->qp_state == IBV_QPS_RESET) {
-		rxe_cq_drop_qp(qp->send_cq, qp->qp_num);
-		if (qp->recv_cq != qp->send_cq)
-			rxe_cq_drop_qp(qp->recv_cq, qp->qp_num);
+		rxe_cq_drop_qp(ibqp->send_cq, ibqp->qp_num);
+		if (ibqp->recv_cq != ibqp->send_cq)
+			rxe_cq_drop_qp(ibqp->recv_cq, ibqp->qp_num);
 	}
 	return ret;
 }
 
-int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
+int rxe_query_qp(struct ibv_qp *ibqp, struct ibv_qp_attr *attr, int attr_mask,
 		 struct ibv_qp_init_attr *init_attr)
 {
 	struct verbs_cmd_query_qp cmd = {};
+	struct rxe_qp *qp = to_rqp(ibqp);
+	int ret;
 
-	return ibv_cmd_query_qp(qp, attr, attr_mask, init_attr, &cmd, sizeof(cmd));
+	pthread_mutex_lock(&qp->state_lock);
+	ret = ibv_cmd_query_qp(ibqp, attr, attr_mask, init_attr, &cmd, sizeof(cmd));
+	if (!ret && attr_mask & IBV_QP_STATE)
+		qp->in_error = attr->qp_state == IBV_QPS_ERR;
+	pthread_mutex_unlock(&qp->state_lock);
+	return ret;
+}
+
+/**
+ * rxe_qp_flush_again() - have receives flushed that were posted in the error state
+ *
+ * The kernel flushes a QP's queues on the way into that state. A receive that
+ * is posted later owes the application a completion too (whoever drains a QP
+ * waits for it), but no message comes that would make the kernel look at the
+ * ring, and it accepts no doorbell for receives. Entering the state once more
+ * makes it look, and changes nothing else.
+ */
+void rxe_qp_flush_again(struct rxe_qp *qp)
+{
+	struct ibv_qp_attr attr = {
+		.qp_state = IBV_QPS_ERR,
+	};
+	struct verbs_cmd_modify_qp cmd = {};
+
+	pthread_mutex_lock(&qp->state_lock);
+	if (qp->in_error)
+		ibv_cmd_modify_qp(&qp->vqp.qp, &attr, IBV_QP_STATE, &cmd, sizeof(cmd));
+	pthread_mutex_unlock(&qp->state_lock);
 }
 
 int rxe_destroy_qp(struct ibv_qp *qp)

@@ -42,6 +42,8 @@ struct rxe_qp {
 	struct rxe_wq sq;
 	struct rxe_wq rq; /* without a ring if the QP has an SRQ */
 	struct rxe_batch batch;
+	pthread_mutex_t state_lock; /* serialises changes of the state in the kernel */
+	bool in_error;		    /* the state is ERR, as far as we know */
 };
 
 struct rxe_srq {
@@ -135,6 +137,7 @@ struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_
 int rxe_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask);
 int rxe_query_qp(struct ibv_qp *qp, struct ibv_qp_attr *attr, int attr_mask,
 		 struct ibv_qp_init_attr *init_attr);
+void rxe_qp_flush_again(struct rxe_qp *qp);
 int rxe_destroy_qp(struct ibv_qp *qp);
 
 /* post.c */
