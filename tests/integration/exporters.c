@@ -17,7 +17,7 @@
 
 #define HUGE_PAGE (2 * MIB)
 
-#define NR_HUGEPAGES  "/proc/sys/vm/nr_hugepages"
+#define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
 #define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 static bool write_setting(const char *path, const char *value)
@@ -87,7 +87,7 @@ static struct dmabuf *adopt_udmabuf(struct fixture *f, const struct udmabuf_crea
 	unsigned int i;
 
 	assert_true(f->num_buffers < FIXTURE_BUFFERS);
-	*buf = (struct dmabuf){.memfd = -1};
+	*buf = (struct dmabuf){ .memfd = -1 };
 	for (i = 0; i < count; i++)
 		buf->size += items[i].size;
 	buf->fd = make_udmabuf(items, count);
@@ -140,7 +140,7 @@ static void expect_data(struct fixture *f, struct dmabuf *buf)
 	to = register_all(f->pd, buf);
 	assert_int_equal(
 		rc_write(pair,
-			 (struct rc_bytes){.addr = 1, .length = buf->size - 9, .key = from->lkey},
+			 (struct rc_bytes){ .addr = 1, .length = buf->size - 9, .key = from->lkey },
 			 5, to->rkey),
 		IBV_WC_SUCCESS);
 	area_expect_copy(&area, 5, &data, 1, buf->size - 9);
@@ -156,14 +156,14 @@ static void expect_data(struct fixture *f, struct dmabuf *buf)
 static void scattered_pages(void **state)
 {
 	struct fixture *f = *state;
-	int fds[2] = {make_memfd(64 * PAGE, 0), make_memfd(64 * PAGE, 0)};
+	int fds[2] = { make_memfd(64 * PAGE, 0), make_memfd(64 * PAGE, 0) };
 	struct udmabuf_create_item items[] = {
-		{.memfd = fds[1], .offset = 17 * PAGE, .size = PAGE},
-		{.memfd = fds[0], .offset = 3 * PAGE, .size = 4 * PAGE},
-		{.memfd = fds[1], .offset = 0, .size = 2 * PAGE},
-		{.memfd = fds[0], .offset = 2 * PAGE, .size = PAGE},
-		{.memfd = fds[0], .offset = 0, .size = PAGE},
-		{.memfd = fds[1], .offset = 63 * PAGE, .size = PAGE},
+		{ .memfd = fds[1], .offset = 17 * PAGE, .size = PAGE },
+		{ .memfd = fds[0], .offset = 3 * PAGE, .size = 4 * PAGE },
+		{ .memfd = fds[1], .offset = 0, .size = 2 * PAGE },
+		{ .memfd = fds[0], .offset = 2 * PAGE, .size = PAGE },
+		{ .memfd = fds[0], .offset = 0, .size = PAGE },
+		{ .memfd = fds[1], .offset = 63 * PAGE, .size = PAGE },
 	};
 
 	expect_data(f, adopt_udmabuf(f, items, ARRAY_SIZE(items)));
@@ -217,10 +217,11 @@ static void some_hugetlb_memory(void **state)
 		skip_because("no huge pages in this machine");
 	fds[0] = make_memfd(16 * PAGE, 0);
 	fds[1] = make_memfd(HUGE_PAGE, MFD_HUGETLB);
-	items[0] = (struct udmabuf_create_item){.memfd = fds[0], .size = 8 * PAGE};
-	items[1] = (struct udmabuf_create_item){.memfd = fds[1], .size = HUGE_PAGE};
-	items[2] = (struct udmabuf_create_item){
-		.memfd = fds[0], .offset = 8 * PAGE, .size = 8 * PAGE};
+	items[0] = (struct udmabuf_create_item){ .memfd = fds[0], .size = 8 * PAGE };
+	items[1] = (struct udmabuf_create_item){ .memfd = fds[1], .size = HUGE_PAGE };
+	items[2] = (struct udmabuf_create_item){ .memfd = fds[0],
+						 .offset = 8 * PAGE,
+						 .size = 8 * PAGE };
 	fd = make_udmabuf(items, ARRAY_SIZE(items));
 	if (fd < 0)
 		fail_msg("UDMABUF_CREATE_LIST: %s", strerrorname(errno));
@@ -249,7 +250,7 @@ static void transparent_huge_pages(void **state)
 	struct fixture *f = *state;
 	unsigned long before = read_meminfo("ShmemHugePages");
 	int memfd = make_memfd(2 * HUGE_PAGE, 0);
-	struct udmabuf_create_item item = {.memfd = memfd, .size = 2 * HUGE_PAGE};
+	struct udmabuf_create_item item = { .memfd = memfd, .size = 2 * HUGE_PAGE };
 	unsigned long after;
 	void *map;
 	int fd;
@@ -294,8 +295,7 @@ int main(void)
 						release_huge_pages),
 		cmocka_unit_test_setup_teardown(some_hugetlb_memory, reserve_huge_pages,
 						release_huge_pages),
-		cmocka_unit_test_setup_teardown(transparent_huge_pages,
-						want_transparent_huge_pages,
+		cmocka_unit_test_setup_teardown(transparent_huge_pages, want_transparent_huge_pages,
 						no_transparent_huge_pages),
 		TEST(ordinary_pages_after_that),
 		TEST(exporter_without_cpu_access),
