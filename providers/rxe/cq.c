@@ -25,20 +25,18 @@ _Static_assert(offsetof(struct resize_cq_resp, rxe) == 8, "no padding in respons
 
 /* The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. */
 _Static_assert(sizeof(struct ibv_wc) == sizeof(struct ib_uverbs_wc), "CQE layout");
-_Static_assert(offsetof(struct ibv_wc, status) == offsetof(struct ib_uverbs_wc, status) &&
-		       offsetof(struct ibv_wc, opcode) == offsetof(struct ib_uverbs_wc, opcode) &&
-		       offsetof(struct ibv_wc, byte_len) ==
-			       offsetof(struct ib_uverbs_wc, byte_len) &&
-		       offsetof(struct ibv_wc, imm_data) == offsetof(struct ib_uverbs_wc, ex) &&
-		       offsetof(struct ibv_wc, qp_num) == offsetof(struct ib_uverbs_wc, qp_num) &&
-		       offsetof(struct ibv_wc, src_qp) == offsetof(struct ib_uverbs_wc, src_qp) &&
-		       offsetof(struct ibv_wc, wc_flags) ==
-			       offsetof(struct ib_uverbs_wc, wc_flags) &&
-		       offsetof(struct ibv_wc, pkey_index) ==
-			       offsetof(struct ib_uverbs_wc, pkey_index) &&
-		       offsetof(struct ibv_wc, dlid_path_bits) ==
-			       offsetof(struct ib_uverbs_wc, dlid_path_bits),
-	       "CQE layout");
+_Static_assert(
+	offsetof(struct ibv_wc, status) == offsetof(struct ib_uverbs_wc, status) &&
+		offsetof(struct ibv_wc, opcode) == offsetof(struct ib_uverbs_wc, opcode) &&
+		offsetof(struct ibv_wc, byte_len) == offsetof(struct ib_uverbs_wc, byte_len) &&
+		offsetof(struct ibv_wc, imm_data) == offsetof(struct ib_uverbs_wc, ex) &&
+		offsetof(struct ibv_wc, qp_num) == offsetof(struct ib_uverbs_wc, qp_num) &&
+		offsetof(struct ibv_wc, src_qp) == offsetof(struct ib_uverbs_wc, src_qp) &&
+		offsetof(struct ibv_wc, wc_flags) == offsetof(struct ib_uverbs_wc, wc_flags) &&
+		offsetof(struct ibv_wc, pkey_index) == offsetof(struct ib_uverbs_wc, pkey_index) &&
+		offsetof(struct ibv_wc, dlid_path_bits) ==
+			offsetof(struct ib_uverbs_wc, dlid_path_bits),
+	"CQE layout");
 
 static int map_cq(struct rxe_cq *cq, int fd, const struct mminfo *info)
 {

@@ -125,8 +125,7 @@ struct ibv_mr *rxe_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t leng
 	cmd.attrs[REG_DMABUF_LENGTH] = attr_in_u64(UVERBS_ATTR_REG_DMABUF_MR_LENGTH, length);
 	cmd.attrs[REG_DMABUF_IOVA] = attr_in_u64(UVERBS_ATTR_REG_DMABUF_MR_IOVA, iova);
 	cmd.attrs[REG_DMABUF_FD] = attr_in_u32(UVERBS_ATTR_REG_DMABUF_MR_FD, fd);
-	cmd.attrs[REG_DMABUF_ACCESS] =
-		attr_in_u32(UVERBS_ATTR_REG_DMABUF_MR_ACCESS_FLAGS, access);
+	cmd.attrs[REG_DMABUF_ACCESS] = attr_in_u32(UVERBS_ATTR_REG_DMABUF_MR_ACCESS_FLAGS, access);
 	cmd.attrs[REG_DMABUF_LKEY] = attr_out_u32(UVERBS_ATTR_REG_DMABUF_MR_RESP_LKEY, &lkey);
 	cmd.attrs[REG_DMABUF_RKEY] = attr_out_u32(UVERBS_ATTR_REG_DMABUF_MR_RESP_RKEY, &rkey);
 
@@ -158,8 +157,8 @@ int rxe_rereg_mr(struct verbs_mr *mr, int flags, struct ibv_pd *pd, void *addr, 
 	int ret;
 
 	ret = ibv_cmd_rereg_mr(mr, flags, addr, length, (uintptr_t)addr, access,
-			       flags & IBV_REREG_MR_CHANGE_PD ? pd : NULL, &cmd, sizeof(cmd), &resp,
-			       sizeof(resp));
+			       (flags & IBV_REREG_MR_CHANGE_PD) ? pd : NULL, &cmd, sizeof(cmd),
+			       &resp, sizeof(resp));
 	if (!ret && flags & IBV_REREG_MR_CHANGE_ACCESS)
 		mr->access = access;
 	return ret;

@@ -71,7 +71,9 @@ static int check_send(const struct rxe_qp *qp, const struct ibv_send_wr *wr, uin
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
 		return length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
 	case IBV_WR_BIND_MW:
-		return wr->num_sge ? EINVAL : rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info);
+		if (wr->num_sge)
+			return EINVAL;
+		return rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info);
 	default:
 		return type == IBV_QPT_UD && !wr->wr.ud.ah ? EINVAL : 0;
 	}

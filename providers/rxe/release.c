@@ -57,7 +57,7 @@ bool rxe_check_release(void)
 		return false;
 
 	if (loaded_release < 0)
-		fprintf(stderr, "rxe-dmabuf: cannot tell the release of libibverbs; not registered\n");
+		fprintf(stderr, "rxe-dmabuf: release of libibverbs not found; not registered\n");
 	else
 		fprintf(stderr, "rxe-dmabuf: for libibverbs %d to %d, found %d; not registered\n",
 			VERBS_RELEASE_FIRST, VERBS_RELEASE_LAST, loaded_release);

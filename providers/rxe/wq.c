@@ -40,8 +40,7 @@ int rxe_wq_map_recv(struct rxe_wq *wq, int fd, const struct mminfo *info, uint32
 {
 	rxe_ring_unmap(&wq->ring);
 	wq->max_sge = max_sge;
-	return map_wq(wq, fd, info,
-		      sizeof(struct rxe_recv_wqe) + max_sge * sizeof(struct ibv_sge));
+	return map_wq(wq, fd, info, sizeof(struct rxe_recv_wqe) + max_sge * sizeof(struct ibv_sge));
 }
 
 static int post_one_recv(struct rxe_wq *wq, const struct ibv_recv_wr *wr)
