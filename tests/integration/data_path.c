@@ -287,6 +287,27 @@ static void around_the_address_space(void **state)
 	side_release(&b);
 }
 
+/* A region may end with the last address there is. */
+static void up_to_the_end_of_the_address_space(void **state)
+{
+	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
+	struct side a, b;
+
+	side_register(&a, f, fixture_buffer(f, UDMABUF, REGION), 0, REGION, 0, ACCESS_ALL);
+	side_register(&b, f, fixture_buffer(f, SYSTEM_HEAP, REGION), 8 * PAGE, 8 * PAGE, -8 * PAGE,
+		      ACCESS_ALL);
+	transfer_all_ways(pair, &a, &b, 0, 6 * PAGE);
+	assert_status(rc_write(pair, local(&a, 0, 64), b.iova + 8 * PAGE - 64, b.mr->rkey),
+		      IBV_WC_SUCCESS, "the last bytes");
+	expect_transfer(&b, 8 * PAGE - 64, &a, 0, 64);
+	expect_remote_refusal(pair, WRITE, &a, 65, &b, b.iova + 8 * PAGE - 64, b.mr->rkey,
+			      "over the end of the address space");
+	expect_remote_refusal(pair, WRITE, &a, 8, &b, 0, b.mr->rkey, "address 0");
+	side_release(&a);
+	side_release(&b);
+}
+
 static void wrong_keys_and_rights(void **state)
 {
 	static const struct {
@@ -501,6 +522,7 @@ int main(void)
 		TEST(first_and_last_byte),
 		TEST(beyond_the_region),
 		TEST(around_the_address_space),
+		TEST(up_to_the_end_of_the_address_space),
 		TEST(wrong_keys_and_rights),
 		TEST(local_side_beyond_the_region),
 		TEST(atomics),
