@@ -79,22 +79,15 @@ static int make_udmabuf(const struct udmabuf_create_item *items, unsigned int co
 	return fd;
 }
 
-/* Gives the fixture a udmabuf made of @items. */
-static struct dmabuf *adopt_udmabuf(struct fixture *f, const struct udmabuf_create_item *items,
-				    unsigned int count)
+/* Gives the fixture a dma-buf that was made by other means than its own. */
+static struct dmabuf *adopt_dmabuf(struct fixture *f, int fd, size_t size)
 {
 	struct dmabuf *buf = &f->buffers[f->num_buffers];
-	unsigned int i;
 
 	assert_true(f->num_buffers < FIXTURE_BUFFERS);
-	*buf = (struct dmabuf){ .memfd = -1 };
-	for (i = 0; i < count; i++)
-		buf->size += items[i].size;
-	buf->fd = make_udmabuf(items, count);
-	if (buf->fd < 0)
-		fail_msg("UDMABUF_CREATE_LIST: %s", strerrorname(errno));
+	*buf = (struct dmabuf){ .fd = fd, .memfd = -1, .size = size };
 	f->num_buffers++;
-	buf->map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, buf->fd, 0);
+	buf->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (buf->map == MAP_FAILED)
 		buf->map = NULL;
 	assert_non_null(buf->map);
@@ -152,7 +145,7 @@ static void expect_data(struct fixture *f, struct dmabuf *buf)
 	rc_pair_destroy(pair);
 }
 
-/* Pages of two memfds, out of order, with gaps, one of them twice. */
+/* Pages of two memfds, out of order and with gaps. */
 static void scattered_pages(void **state)
 {
 	struct fixture *f = *state;
@@ -165,8 +158,12 @@ static void scattered_pages(void **state)
 		{ .memfd = fds[0], .offset = 0, .size = PAGE },
 		{ .memfd = fds[1], .offset = 63 * PAGE, .size = PAGE },
 	};
+	int fd;
 
-	expect_data(f, adopt_udmabuf(f, items, ARRAY_SIZE(items)));
+	fd = make_udmabuf(items, ARRAY_SIZE(items));
+	if (fd < 0)
+		fail_msg("UDMABUF_CREATE_LIST: %s", strerrorname(errno));
+	expect_data(f, adopt_dmabuf(f, fd, 10 * PAGE));
 	close(fds[0]);
 	close(fds[1]);
 }
@@ -281,6 +278,52 @@ static void ordinary_pages_after_that(void **state)
 	expect_data(f, fixture_buffer(f, UDMABUF, 16 * PAGE));
 }
 
+/* The two requests to a DRM device, whose headers no package of the system has. */
+struct drm_mode_create_dumb {
+	uint32_t height;
+	uint32_t width;
+	uint32_t bpp;
+	uint32_t flags;
+	uint32_t handle;
+	uint32_t pitch;
+	uint64_t size;
+};
+
+struct drm_prime_handle {
+	uint32_t handle;
+	uint32_t flags;
+	int32_t fd;
+};
+
+#define DRM_IOCTL_MODE_CREATE_DUMB _IOWR('d', 0xb2, struct drm_mode_create_dumb)
+#define DRM_IOCTL_PRIME_HANDLE_TO_FD _IOWR('d', 0x2d, struct drm_prime_handle)
+
+/* A buffer of a graphics device: vgem, which has neither display nor hardware. */
+static void graphics_memory(void **state)
+{
+	struct drm_mode_create_dumb create = { .width = 4096, .height = 16, .bpp = 8 };
+	struct drm_prime_handle prime = { .flags = O_RDWR | O_CLOEXEC };
+	int dev = open("/dev/dri/card0", O_RDWR | O_CLOEXEC);
+	struct ibv_ext_dmabuf_mr_info info;
+	struct fixture *f = *state;
+	struct dmabuf *buf;
+	struct ibv_mr *mr;
+
+	if (dev < 0)
+		skip_because("no vgem device");
+	assert_int_equal(ioctl(dev, DRM_IOCTL_MODE_CREATE_DUMB, &create), 0);
+	prime.handle = create.handle;
+	assert_int_equal(ioctl(dev, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime), 0);
+	close(dev);
+	buf = adopt_dmabuf(f, prime.fd, create.size);
+
+	mr = register_all(f->pd, buf);
+	assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
+	assert_string_equal(info.exporter, "drm");
+	deregister(mr);
+	expect_data(f, buf);
+}
+
 static void exporter_without_cpu_access(void **state)
 {
 	(void)state;
@@ -298,6 +341,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(transparent_huge_pages, want_transparent_huge_pages,
 						no_transparent_huge_pages),
 		TEST(ordinary_pages_after_that),
+		TEST(graphics_memory),
 		TEST(exporter_without_cpu_access),
 	};
 
