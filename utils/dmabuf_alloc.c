@@ -40,7 +40,7 @@ __attribute__((format(printf, 2, 3))) static int fail(int err, const char *fmt, 
 
 static void clear(struct dmabuf *buf)
 {
-	*buf = (struct dmabuf){.fd = -1, .memfd = -1};
+	*buf = (struct dmabuf){ .fd = -1, .memfd = -1 };
 }
 
 void dmabuf_free(struct dmabuf *buf)

@@ -16,7 +16,7 @@
 #include "exchange.h"
 
 #define HELLO_VERSION 1
-#define RESULT_LEN    64
+#define RESULT_LEN 64
 
 static struct addrinfo *resolve(const char *host, unsigned int port, int flags)
 {
@@ -53,7 +53,6 @@ int exchange_listen(unsigned int port)
 	int one = 1;
 	int err = 0;
 	int sock = -1;
-	int conn;
 
 	if (!res)
 		return -1;
@@ -71,17 +70,20 @@ int exchange_listen(unsigned int port)
 		sock = -1;
 	}
 	freeaddrinfo(res);
-	if (sock < 0) {
+	if (sock < 0)
 		fprintf(stderr, "Cannot listen on port %u: %s\n", port, strerror(err));
-		return -1;
-	}
-	conn = accept4(sock, NULL, NULL, SOCK_CLOEXEC);
-	if (conn < 0)
+	return sock;
+}
+
+int exchange_accept(int listener)
+{
+	int sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (sock < 0)
 		fprintf(stderr, "accept: %s\n", strerror(errno));
 	else
-		set_nodelay(conn);
-	close(sock);
-	return conn;
+		set_nodelay(sock);
+	return sock;
 }
 
 static int connect_once(const struct addrinfo *res)
@@ -108,7 +110,7 @@ static int connect_once(const struct addrinfo *res)
 
 int exchange_connect(const char *host, unsigned int port, unsigned int wait)
 {
-	const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+	const struct timespec pause = { .tv_nsec = 100 * 1000 * 1000 };
 	struct addrinfo *res = resolve(host, port, 0);
 	time_t end = time(NULL) + wait;
 	int sock;
@@ -164,17 +166,18 @@ void hello_format(const struct hello *h, char line[HELLO_LEN])
 	const uint8_t *g = h->gid.raw;
 	int n;
 
-	n = snprintf(
-		line, HELLO_LEN,
-		"ibv_dmabuf_pingpong %d op=%s size=%" PRIu64 " iters=%u batch=%u mtu=%u "
-		"lid=%04x gid=%08x%08x%08x%08x qpn=%06x psn=%06x rkey=%08x "
-		"tx=%016" PRIx64 " rx=%016" PRIx64 " stride=%" PRIu64 " rd=%u seed=%016" PRIx64,
-		HELLO_VERSION, operation_str(h->op), h->size, h->iters, h->batch,
-		(unsigned int)h->mtu, h->lid, (uint32_t)g[0] << 24 | g[1] << 16 | g[2] << 8 | g[3],
-		(uint32_t)g[4] << 24 | g[5] << 16 | g[6] << 8 | g[7],
-		(uint32_t)g[8] << 24 | g[9] << 16 | g[10] << 8 | g[11],
-		(uint32_t)g[12] << 24 | g[13] << 16 | g[14] << 8 | g[15], h->qpn, h->psn, h->rkey,
-		h->tx_addr, h->rx_addr, h->stride, h->rd_atomic, h->seed);
+	n = snprintf(line, HELLO_LEN,
+		     "ibv_dmabuf_pingpong %d op=%s size=%" PRIu64 " iters=%u batch=%u mtu=%u "
+		     "lid=%04x gid=%08x%08x%08x%08x qpn=%06x psn=%06x rkey=%08x "
+		     "tx=%016" PRIx64 " rx=%016" PRIx64 " stride=%" PRIu64
+		     " rd=%u seed=%016" PRIx64,
+		     HELLO_VERSION, operation_str(h->op), h->size, h->iters, h->batch,
+		     (unsigned int)h->mtu, h->lid,
+		     (uint32_t)g[0] << 24 | g[1] << 16 | g[2] << 8 | g[3],
+		     (uint32_t)g[4] << 24 | g[5] << 16 | g[6] << 8 | g[7],
+		     (uint32_t)g[8] << 24 | g[9] << 16 | g[10] << 8 | g[11],
+		     (uint32_t)g[12] << 24 | g[13] << 16 | g[14] << 8 | g[15], h->qpn, h->psn,
+		     h->rkey, h->tx_addr, h->rx_addr, h->stride, h->rd_atomic, h->seed);
 	memset(line + n, ' ', HELLO_LEN - 1 - n);
 	line[HELLO_LEN - 1] = '\n';
 }
@@ -292,7 +295,7 @@ int exchange_barrier(int sock, char step)
 
 bool exchange_peer_gone(int sock)
 {
-	struct pollfd pfd = {.fd = sock, .events = POLLRDHUP};
+	struct pollfd pfd = { .fd = sock, .events = POLLRDHUP };
 
 	return poll(&pfd, 1, 0) > 0;
 }

@@ -37,8 +37,12 @@ struct hello {
 	uint64_t seed;
 };
 
-/* -1, having said why, when the peer cannot be reached. */
+/*
+ * A socket, or -1 having said why. The server listens before it does anything
+ * that takes long, so that its client has something to connect to.
+ */
 int exchange_listen(unsigned int port);
+int exchange_accept(int listener);
 int exchange_connect(const char *host, unsigned int port, unsigned int wait);
 
 /* Both sides send first and then read. 0, or -1, having said why. */

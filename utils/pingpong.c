@@ -15,7 +15,8 @@ struct run {
 	struct transfer t;
 	struct hello local;
 	struct results results;
-	bool first; /* this side starts: it is the client */
+	bool first;   /* this side starts: it is the client */
+	int listener; /* of the server, else -1 */
 };
 
 static int cpu_failed(void)
@@ -132,8 +133,10 @@ static int work(struct run *run)
 	struct hello remote;
 
 	transfer_hello(t, &run->local);
-	t->sock = t->opt->server ? exchange_connect(t->opt->server, t->opt->port, t->opt->wait) :
-				   exchange_listen(t->opt->port);
+	if (run->first)
+		t->sock = exchange_connect(t->opt->server, t->opt->port, t->opt->wait);
+	else
+		t->sock = exchange_accept(run->listener);
 	if (t->sock < 0 || exchange_hello(t->sock, &run->local, &remote) ||
 	    transfer_connect(t, &run->local, &remote) || exchange_barrier(t->sock, 'c'))
 		return -1;
@@ -151,7 +154,7 @@ static int work(struct run *run)
 int main(int argc, char *argv[])
 {
 	struct options options;
-	struct run run = {};
+	struct run run = { .listener = -1 };
 	int ret = -1;
 
 	switch (options_parse(&options, argc, argv)) {
@@ -164,10 +167,17 @@ int main(int argc, char *argv[])
 		break;
 	}
 	run.first = options.server;
+	if (!run.first) {
+		run.listener = exchange_listen(options.port);
+		if (run.listener < 0)
+			return 1;
+	}
 	if (!transfer_open(&run.t, &options) && !transfer_register(&run.t))
 		ret = work(&run);
 	if (run.t.sock >= 0)
 		close(run.t.sock);
+	if (run.listener >= 0)
+		close(run.listener);
 	transfer_close(&run.t);
 	if (fflush(stdout) || ferror(stdout))
 		ret = -1;

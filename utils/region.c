@@ -64,7 +64,8 @@ static int reg_pinned(struct transfer *t)
 	t->mr = ibv_ext_reg_dmabuf_mr(t->pd, &attr, &report);
 	if (t->mr)
 		return 0;
-	fprintf(stderr, "Cannot register %zu bytes of %s as a pinned MR: %s (%s, errno %d)\n",
+	fprintf(stderr,
+		"Cannot register %zu bytes of exporter %s as a pinned MR: %s (%s, errno %d)\n",
 		t->buf.size, t->id.exporter, ibv_ext_dmabuf_reason_str(report.reason),
 		strerror(errno), errno);
 	return -1;

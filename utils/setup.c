@@ -11,8 +11,8 @@
 #include "transfer.h"
 
 /* As much as a batch holds of messages in one direction, if they are small enough. */
-#define BATCH_BYTES   (4UL << 20)
-#define SEND_DEPTH    64
+#define BATCH_BYTES (4UL << 20)
+#define SEND_DEPTH 64
 #define MAX_RD_ATOMIC 16
 
 static struct ibv_context *open_device(const char *name)
@@ -157,7 +157,7 @@ int transfer_open(struct transfer *t, const struct options *o)
 	*t = (struct transfer){
 		.opt = o,
 		.sock = -1,
-		.buf = {.fd = -1, .memfd = -1},
+		.buf = { .fd = -1, .memfd = -1 },
 	};
 	if (slots_init(&t->slots, o->size, batch_size(o), o->buffer)) {
 		fprintf(stderr, "A buffer of %zu bytes holds no messages of %zu bytes both ways\n",

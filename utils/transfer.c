@@ -146,8 +146,8 @@ static int peer_gone(void)
 static int wait_event(struct transfer *t)
 {
 	struct pollfd pfd[] = {
-		{.fd = t->channel->fd, .events = POLLIN},
-		{.fd = t->sock, .events = POLLRDHUP},
+		{ .fd = t->channel->fd, .events = POLLIN },
+		{ .fd = t->sock, .events = POLLRDHUP },
 	};
 	struct ibv_cq *cq;
 	void *context;

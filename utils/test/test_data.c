@@ -11,7 +11,7 @@
 #include "unit.h"
 
 #define SEED 0x1234567890abcdefULL
-#define LEN  4099
+#define LEN 4099
 
 static unsigned char buf[LEN + 8];
 
@@ -121,7 +121,7 @@ static void keys_differ(void **state)
 
 static void slots_fit(void **state)
 {
-	static const size_t sizes[] = {1, 63, 64, 65, 4096, 100001};
+	static const size_t sizes[] = { 1, 63, 64, 65, 4096, 100001 };
 	struct slots s;
 	unsigned int i;
 
@@ -152,7 +152,7 @@ struct memory {
 };
 
 #define COUNT 5U
-#define SEQ   7U
+#define SEQ 7U
 
 /* What both sides' memory is after a batch that worked. */
 static int setup(void **state)

@@ -148,7 +148,7 @@ struct peer {
 
 static void *talk(void *arg)
 {
-	const struct slots_result result = {.verified = 5, .wrong = 3, .guard_written = 2};
+	const struct slots_result result = { .verified = 5, .wrong = 3, .guard_written = 2 };
 	struct peer *p = arg;
 
 	p->ret = exchange_hello(p->sock, &p->hello, &p->got);
@@ -164,7 +164,7 @@ static void start(struct peer *p, int *sock)
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	*p = (struct peer){.sock = pair[0], .hello = example()};
+	*p = (struct peer){ .sock = pair[0], .hello = example() };
 	p->hello.seed = 1;
 	*sock = pair[1];
 	assert_int_equal(pthread_create(&p->thread, NULL, talk, p), 0);
@@ -179,7 +179,7 @@ static void finish(struct peer *p, int sock)
 
 static void both_sides_meet(void **state)
 {
-	const struct slots_result result = {.verified = UINT64_MAX};
+	const struct slots_result result = { .verified = UINT64_MAX };
 	struct hello h = example();
 	struct slots_result other;
 	struct hello got;

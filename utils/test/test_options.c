@@ -9,7 +9,7 @@
 
 static enum options_result parse(struct options *o, const char *const *args)
 {
-	char *argv[MAX_ARGS + 2] = {(char *)"pingpong"};
+	char *argv[MAX_ARGS + 2] = { (char *)"pingpong" };
 	int argc = 1;
 
 	while (*args && argc <= MAX_ARGS)
@@ -20,7 +20,7 @@ static enum options_result parse(struct options *o, const char *const *args)
 	return options_parse(o, argc, argv);
 }
 
-#define PARSE(o, ...) parse(o, (const char *const[]){__VA_ARGS__, NULL})
+#define PARSE(o, ...) parse(o, (const char *const[]){ __VA_ARGS__, NULL })
 
 static void defaults(void **state)
 {
