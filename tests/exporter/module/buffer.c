@@ -366,7 +366,7 @@ static const struct vm_operations_struct dt_vm_ops = {
 
 static int dt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
-	if (!(vma->vm_flags & VM_SHARED))
+	if (is_cow_mapping(vma->vm_flags))
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
