@@ -54,9 +54,9 @@ void dmabuf_free(struct dmabuf *buf)
 	clear(buf);
 }
 
-static int map_buffer(struct dmabuf *buf, const char *what, int prot)
+static int map_buffer(struct dmabuf *buf, int fd, const char *what, int prot)
 {
-	void *map = mmap(NULL, buf->size, prot, MAP_SHARED, buf->fd, 0);
+	void *map = mmap(NULL, buf->size, prot, MAP_SHARED, fd, 0);
 
 	if (map == MAP_FAILED)
 		return fail(errno, "%s: mmap of %zu bytes", what, buf->size);
@@ -110,43 +110,54 @@ static int create_udmabuf(struct dmabuf *buf)
 	return fail(err, "udmabuf: UDMABUF_CREATE of %zu bytes", buf->size);
 }
 
-int dmabuf_alloc_udmabuf(struct dmabuf *buf, size_t size, unsigned int memfd_flags)
+static int create_memfd(struct dmabuf *buf, size_t size, unsigned int memfd_flags)
 {
 	size_t unit = sysconf(_SC_PAGESIZE);
 	struct stat st;
-	int ret;
 
-	clear(buf);
-	buf->memfd = memfd_create("udmabuf", memfd_flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	buf->memfd = memfd_create("dmabuf_alloc", memfd_flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (buf->memfd < 0)
-		return fail(errno, "udmabuf: memfd_create");
+		return fail(errno, "memfd_create");
 	if (memfd_flags & MFD_HUGETLB) {
-		if (fstat(buf->memfd, &st)) {
-			ret = fail(errno, "udmabuf: fstat");
-			goto err;
-		}
+		if (fstat(buf->memfd, &st))
+			return fail(errno, "memfd: fstat");
 		unit = st.st_blksize;
 	}
 	buf->size = round_up(size, unit);
 	/* not only sized: udmabuf does not allocate huge pages by itself */
-	if (fallocate(buf->memfd, 0, 0, buf->size)) {
-		ret = fail(errno, "udmabuf: cannot allocate a memfd of %zu bytes", buf->size);
-		goto err;
-	}
+	if (fallocate(buf->memfd, 0, 0, buf->size))
+		return fail(errno, "cannot allocate a memfd of %zu bytes", buf->size);
 	/* udmabuf takes only memory that cannot be cut off under it */
-	if (fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK)) {
-		ret = fail(errno, "udmabuf: F_SEAL_SHRINK");
-		goto err;
-	}
-	ret = create_udmabuf(buf);
-	if (ret)
-		goto err;
-	ret = map_buffer(buf, "udmabuf", PROT_READ | PROT_WRITE);
-	if (ret)
-		goto err;
+	if (fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		return fail(errno, "memfd: F_SEAL_SHRINK");
 	return 0;
-err:
-	dmabuf_free(buf);
+}
+
+int dmabuf_alloc_udmabuf(struct dmabuf *buf, size_t size, unsigned int memfd_flags)
+{
+	int ret;
+
+	clear(buf);
+	ret = create_memfd(buf, size, memfd_flags);
+	if (!ret)
+		ret = create_udmabuf(buf);
+	if (!ret)
+		ret = map_buffer(buf, buf->fd, "udmabuf", PROT_READ | PROT_WRITE);
+	if (ret)
+		dmabuf_free(buf);
+	return ret;
+}
+
+int dmabuf_alloc_memfd(struct dmabuf *buf, size_t size)
+{
+	int ret;
+
+	clear(buf);
+	ret = create_memfd(buf, size, 0);
+	if (!ret)
+		ret = map_buffer(buf, buf->memfd, "memfd", PROT_READ | PROT_WRITE);
+	if (ret)
+		dmabuf_free(buf);
 	return ret;
 }
 
@@ -176,7 +187,7 @@ int dmabuf_alloc_heap(struct dmabuf *buf, const char *heap, size_t size, int fd_
 	buf->fd = data.fd;
 	if ((fd_flags & O_ACCMODE) == O_RDWR)
 		prot |= PROT_WRITE;
-	ret = map_buffer(buf, "DMA heap", prot);
+	ret = map_buffer(buf, buf->fd, "DMA heap", prot);
 	if (ret)
 		goto err;
 	return 0;

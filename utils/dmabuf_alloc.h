@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
 /*
  * Memory to register: dma-bufs from the exporters that every machine has, and
- * anonymous memory for comparison.
+ * ordinary memory for comparison.
  */
 #ifndef DMABUF_ALLOC_H
 #define DMABUF_ALLOC_H
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 struct dmabuf {
-	int fd;	     /* of the dma-buf; -1 for anonymous memory */
-	int memfd;   /* behind a udmabuf, else -1 */
+	int fd;	     /* of the dma-buf, or -1 */
+	int memfd;   /* or -1 */
 	void *map;   /* the CPU's mapping of all of it */
 	size_t size; /* rounded up to what the exporter hands out */
 };
@@ -39,10 +39,12 @@ enum dmabuf_cpu_access {
  */
 int dmabuf_alloc_udmabuf(struct dmabuf *buf, size_t size, unsigned int memfd_flags);
 int dmabuf_alloc_heap(struct dmabuf *buf, const char *heap, size_t size, int fd_flags);
+/* Without a dma-buf: the memory that a udmabuf is made of, and private memory. */
+int dmabuf_alloc_memfd(struct dmabuf *buf, size_t size);
 int dmabuf_alloc_anon(struct dmabuf *buf, size_t size);
 void dmabuf_free(struct dmabuf *buf);
 
-/* Bracket the CPU's accesses to @buf->map. Nothing to do for anonymous memory. */
+/* Bracket the CPU's accesses to @buf->map. Nothing to do without a dma-buf. */
 int dmabuf_cpu_begin(const struct dmabuf *buf, enum dmabuf_cpu_access access);
 int dmabuf_cpu_end(const struct dmabuf *buf, enum dmabuf_cpu_access access);
 

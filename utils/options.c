@@ -50,6 +50,7 @@ static const char *const operations[] = {
 static const char *const exporters[] = {
 	[EXPORTER_UDMABUF] = "udmabuf",
 	[EXPORTER_HEAP] = "heap",
+	[EXPORTER_MEMFD] = "memfd",
 	[EXPORTER_ANON] = "anon",
 };
 
@@ -91,7 +92,8 @@ static void usage(const char *argv0)
 	       "  -l, --sl=<sl>            service level value\n"
 	       "  -e, --events             sleep on CQ events (default poll)\n"
 	       "  -g, --gid-idx=<index>    local port gid index (default: the RoCE v2 IPv4 one)\n"
-	       "  -x, --exporter=<name>    udmabuf (default), heap, heap:<name>, or anon (no dma-buf)\n"
+	       "  -x, --exporter=<name>    udmabuf (default), heap, heap:<name>; or, without a\n"
+	       "                           dma-buf, memfd or anon\n"
 	       "      --operation=<op>     write (default), read or send\n"
 	       "      --mr=<kind>          pinned (default) or plain dma-buf registration\n"
 	       "      --buffer=<size>      size of the dma-buf (default as needed)\n"
@@ -188,6 +190,8 @@ static bool parse_exporter(struct options *o, const char *arg)
 {
 	if (!strcmp(arg, "udmabuf")) {
 		o->exporter = EXPORTER_UDMABUF;
+	} else if (!strcmp(arg, "memfd")) {
+		o->exporter = EXPORTER_MEMFD;
 	} else if (!strcmp(arg, "anon")) {
 		o->exporter = EXPORTER_ANON;
 	} else if (!strcmp(arg, "heap")) {
@@ -296,9 +300,10 @@ enum options_result options_parse(struct options *o, int argc, char *argv[])
 	else if (optind < argc)
 		return bad("argument", argv[optind + 1]);
 
-	if (o->exporter == EXPORTER_ANON) {
+	if (o->exporter == EXPORTER_ANON || o->exporter == EXPORTER_MEMFD) {
 		if (mr_given) {
-			fprintf(stderr, "--mr is about dma-bufs; -x anon has none\n");
+			fprintf(stderr, "--mr is about dma-bufs; -x %s has none\n",
+				exporters[o->exporter]);
 			return OPTIONS_BAD;
 		}
 		o->mr = MR_ORDINARY;

@@ -16,13 +16,15 @@ enum operation {
 enum exporter {
 	EXPORTER_UDMABUF,
 	EXPORTER_HEAP,
+	/* no dma-buf */
+	EXPORTER_MEMFD,
 	EXPORTER_ANON,
 };
 
 enum mr_kind {
 	MR_PINNED,   /* ibv_ext_reg_dmabuf_mr() */
 	MR_PLAIN,    /* ibv_reg_dmabuf_mr() */
-	MR_ORDINARY, /* ibv_reg_mr(), anonymous memory only */
+	MR_ORDINARY, /* ibv_reg_mr(), without a dma-buf */
 };
 
 struct options {

@@ -40,6 +40,9 @@ static int alloc_buffer(struct transfer *t)
 	case EXPORTER_HEAP:
 		ret = dmabuf_alloc_heap(&t->buf, t->opt->heap, size, O_RDWR);
 		break;
+	case EXPORTER_MEMFD:
+		ret = dmabuf_alloc_memfd(&t->buf, size);
+		break;
 	default:
 		ret = dmabuf_alloc_anon(&t->buf, size);
 		break;

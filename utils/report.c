@@ -69,7 +69,8 @@ static void print_text(const struct transfer *t, const struct results *r, double
 	bool cpu = t->info.flags & IBV_EXT_DMABUF_MR_CPU_ACCESS;
 
 	if (t->buf.fd < 0)
-		printf("buffer: %zu bytes of anonymous memory\n", t->buf.size);
+		printf("buffer: %zu bytes of %s memory\n", t->buf.size,
+		       t->buf.memfd < 0 ? "anonymous" : "memfd");
 	else
 		printf("buffer: dma-buf of %" PRIu64 " bytes, exporter %s, inode %" PRIu64 "\n",
 		       t->id.size, t->id.exporter, t->id.inode);

@@ -32,7 +32,7 @@ struct transfer {
 	unsigned int depth;	     /* sends that the queue holds */
 
 	struct dmabuf buf;
-	struct dmabuf_id id;		    /* zero for anonymous memory */
+	struct dmabuf_id id;		    /* zero without a dma-buf */
 	struct ibv_ext_dmabuf_mr_info info; /* zero unless the kernel can tell */
 	double *reg_usec;   /* --reg-iters samples of each; the last deregistration is */
 	double *dereg_usec; /* known after transfer_dereg() */

@@ -79,6 +79,8 @@ static void everything(void **state)
 	assert_int_equal(o.size, 16);
 	assert_string_equal(o.heap, "system");
 	assert_int_equal(o.op, OP_SEND);
+	assert_int_equal(PARSE(&o, "-xmemfd"), OPTIONS_OK);
+	assert_int_equal(o.mr, MR_ORDINARY);
 	assert_int_equal(PARSE(&o, "-xanon"), OPTIONS_OK);
 	assert_int_equal(o.mr, MR_ORDINARY);
 }
