@@ -17,6 +17,9 @@ KERNEL_ARGUMENTS = (
     # The virtual CPUs may lose much time to other work on the machine.
     "watchdog_thresh=60", "workqueue.watchdog_thresh=120",
     "rcupdate.rcu_cpu_stall_timeout=120",
+    # On a busy machine the TSC's frequency is sometimes measured wrong by a factor of ten, and
+    # all times in the guest with it. The HPET's is known.
+    "clocksource=hpet",
     # These only cost time here.
     "mitigations=off", "random.trust_cpu=on", "tsc=reliable", "no_timer_check",
     "net.ifnames=0",
