@@ -1,147 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * The test exporter by itself, with its own small importer, and then with rxe.
- *
- * Usage: test_exporter MODULE-FILE
+ * The test exporter by itself, with its own small importer.
  *
  * A vmap that fails is not tested: the kernel warns of it.
  */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <infiniband/verbs_ext.h>
-
-#include "exporter.h"
+#include "common.h"
 #include "fixture.h"
-#include "rc_pair.h"
-#include "test.h"
 
-#define POISON 0x5a
 #define DYNAMIC DMABUF_TEST_ATTACH_DYNAMIC
 #define P2P (DMABUF_TEST_ATTACH_DYNAMIC | DMABUF_TEST_ATTACH_P2P)
 #define STUBBORN (DMABUF_TEST_ATTACH_DYNAMIC | DMABUF_TEST_ATTACH_STUBBORN)
-
-static const char *module;
-
-#define OK(call) assert_errno(call, 0, #call)
-#define FAILS(call, err) assert_errno(call, err, #call)
-
-/* The device as the one that commands, another two times as importers */
-struct state {
-	int dev;
-	int importer;
-	int other;
-};
-
-static int setup(void **state)
-{
-	struct state *s = calloc(1, sizeof(*s));
-
-	assert_non_null(s);
-	*state = s;
-	s->dev = exporter_open();
-	s->importer = exporter_open();
-	s->other = exporter_open();
-	return s->dev < 0 || s->importer < 0 || s->other < 0;
-}
-
-static int teardown(void **state)
-{
-	struct state *s = *state;
-
-	close(s->other);
-	close(s->importer);
-	close(s->dev);
-	free(s);
-	return 0;
-}
-
-static int create_args(struct state *s, struct dmabuf_test_create args)
-{
-	int fd;
-
-	args.poison = POISON;
-	fd = exporter_create(s->dev, &args);
-	if (fd < 0)
-		fail_msg("create: %s", strerrorname(errno));
-	return fd;
-}
-
-static int create(struct state *s, enum dmabuf_test_mode mode, size_t size)
-{
-	return create_args(s, (struct dmabuf_test_create){ .mode = mode, .size = size });
-}
-
-static bool have_device_memory(struct state *s)
-{
-	struct dmabuf_test_create args = {
-		.memory = DMABUF_TEST_DEVICE_MEMORY,
-		.size = PAGE,
-	};
-	int fd = exporter_create(s->dev, &args);
-
-	if (fd < 0)
-		assert_errno(errno, ENODEV, "create in device memory");
-	else
-		close(fd);
-	return fd >= 0;
-}
-
-static struct dmabuf_test_counters counters(struct state *s, int fd)
-{
-	struct dmabuf_test_counters c;
-
-	OK(exporter_counters(s->dev, fd, &c));
-	return c;
-}
-
-static struct dmabuf_test_importer importer(int dev)
-{
-	struct dmabuf_test_importer state;
-
-	OK(exporter_importer(dev, &state));
-	return state;
-}
-
-static void assert_idle(struct state *s, int fd)
-{
-	struct dmabuf_test_counters c = counters(s, fd);
-
-	assert_true(exporter_idle(&c));
-}
-
-static void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size_t length,
-		       uint8_t value)
-{
-	struct exporter_difference difference;
-
-	OK(exporter_check(s->dev, fd, age, offset, length, value, &difference));
-	if (difference.any)
-		fail_msg("byte %#" PRIx64 " is %#x, expected %#x", difference.offset,
-			 difference.found, value);
-}
-
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	nanosleep(&time, NULL);
-}
-
-static double seconds(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec * 1e-9;
-}
 
 static void *map_buffer(int fd, size_t size, int prot)
 {
@@ -548,7 +423,8 @@ static void test_revoke_waits(void **state)
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_VMAP));
 	OK(exporter_revoke(s->dev, fd, 50, &result));
 	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED);
-	assert_true(result.total_ns >= 50000000);
+	/* Less the resolution of the kernel's timers. */
+	assert_true(result.total_ns >= 40000000);
 	assert_int_equal(result.pinned, 1);
 	OK(exporter_poke(s->importer, 2 * PAGE, 1, 0x33));
 	OK(exporter_check(s->dev, fd, 0, 0, 4 * PAGE, POISON, &difference));
@@ -723,12 +599,12 @@ static void test_delays(void **state)
 
 	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, 1, 0, 100));
 	OK(exporter_attach(s->importer, fd, DYNAMIC));
-	assert_true(seconds() - start >= 0.1);
+	assert_elapsed(start, 0.1);
 	for (i = 0; i < ARRAY_SIZE(ops); i++) {
 		start = seconds();
 		OK(exporter_behave(s->dev, fd, ops[i].op, 1, 0, 100));
 		OK(exporter_step(s->importer, ops[i].step));
-		assert_true(seconds() - start >= 0.1);
+		assert_elapsed(start, 0.1);
 	}
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_DELAYS], 5);
@@ -762,7 +638,7 @@ static void test_fence(void **state)
 	OK(exporter_fence(s->dev, fd, 100));
 	OK(exporter_fence(s->dev, fd, 200));
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_MAP));
-	assert_true(seconds() - start >= 0.2);
+	assert_elapsed(start, 0.2);
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_UNMAP));
 
 	/* Whoever maps waits with the reservation lock held. */
@@ -886,267 +762,10 @@ static void test_unload(void **state)
 	close(s.dev);
 	FAILS(exporter_unload(), EAGAIN);
 	close(fd);
-	OK(exporter_unload());
-	assert_int_equal(exporter_open(), -1);
-	OK(exporter_load(module));
+	reload_module();
 }
 
-/* From here on with rxe. */
-
-struct rdma {
-	struct state *s;
-	struct usage before;
-	struct ibv_context *context;
-	struct ibv_pd *pd;
-	struct rc_pair pair;
-	size_t size;
-	void *local;
-	struct ibv_mr *local_mr;
-};
-
-static void rdma_setup(struct rdma *r, struct state *s, size_t size)
-{
-	r->s = s;
-	r->size = size;
-	usage_read(&r->before);
-	r->context = open_device();
-	if (!r->context)
-		fail_msg("cannot open " DEVICE ": %s", strerror(errno));
-	r->pd = ibv_alloc_pd(r->context);
-	assert_non_null(r->pd);
-	OK(rc_pair_create(&r->pair, r->pd));
-	r->local = calloc(1, size);
-	assert_non_null(r->local);
-	r->local_mr = ibv_reg_mr(r->pd, r->local, size, ACCESS_ALL);
-	assert_non_null(r->local_mr);
-}
-
-static void rdma_teardown(struct rdma *r)
-{
-	OK(ibv_dereg_mr(r->local_mr));
-	free(r->local);
-	rc_pair_destroy(&r->pair);
-	OK(ibv_dealloc_pd(r->pd));
-	OK(ibv_close_device(r->context));
-	assert_usage(&r->before, "after the test");
-}
-
-static struct ibv_mr *rdma_register(struct rdma *r, int fd)
-{
-	struct ibv_mr *mr = ibv_reg_dmabuf_mr_pinned(r->pd, 0, r->size, 0, fd, ACCESS_ALL, 0);
-
-	if (!mr)
-		fail_msg("registration: %s", strerrorname(errno));
-	return mr;
-}
-
-static int rdma_write(struct rdma *r, struct ibv_mr *mr, uint8_t value)
-{
-	struct rc_bytes from = {
-		.addr = (uintptr_t)r->local,
-		.length = r->size,
-		.key = r->local_mr->lkey,
-	};
-
-	memset(r->local, value, r->size);
-	return rc_write(&r->pair, from, 0, mr->rkey);
-}
-
-static void test_rxe_registers(void **state)
-{
-	static const enum dmabuf_test_mode modes[] = {
-		DMABUF_TEST_STATIC,
-		DMABUF_TEST_DYNAMIC,
-		DMABUF_TEST_MIGRATING,
-		DMABUF_TEST_REVOKING,
-	};
-	struct state *s = *state;
-	struct dmabuf_test_counters c;
-	struct ibv_mr *mr;
-	struct rdma r;
-	size_t i;
-	int fd;
-
-	rdma_setup(&r, s, 3 * PAGE);
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		fd = create_args(s, (struct dmabuf_test_create){
-					    .mode = modes[i],
-					    .size = r.size,
-					    .segment = PAGE,
-					    .move_delay_ms = 50,
-				    });
-		OK(exporter_fill(s->dev, fd, 0, 0, r.size, 0x21));
-		mr = rdma_register(&r, fd);
-		/* The registration has waited for the copy. */
-		assert_all(s, fd, 0, 0, r.size, 0x21);
-		c = counters(s, fd);
-		assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), 1);
-		assert_int_equal(exporter_now(&c, DMABUF_TEST_VMAPS), 1);
-		assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS) > 0, i > 0);
-		assert_int_equal(c.count[DMABUF_TEST_MOVES], modes[i] == DMABUF_TEST_MIGRATING);
-		assert_int_equal(rdma_write(&r, mr, 0x40 + i), IBV_WC_SUCCESS);
-		assert_all(s, fd, 0, 0, r.size, 0x40 + i);
-		if (c.old_memory)
-			assert_all(s, fd, 1, 0, r.size, POISON);
-		OK(ibv_dereg_mr(mr));
-		assert_idle(s, fd);
-		close(fd);
-	}
-	rdma_teardown(&r);
-}
-
-static void test_rxe_refused(void **state)
-{
-	static const enum dmabuf_test_op ops[] = {
-		DMABUF_TEST_OP_ATTACH,
-		DMABUF_TEST_OP_PIN,
-	};
-	struct state *s = *state;
-	struct ibv_mr *mr;
-	struct rdma r;
-	size_t i;
-	int fd;
-
-	rdma_setup(&r, s, PAGE);
-	fd = create(s, DMABUF_TEST_DYNAMIC, r.size);
-	for (i = 0; i < ARRAY_SIZE(ops); i++) {
-		OK(exporter_behave(s->dev, fd, ops[i], 1, EXDEV, 0));
-		mr = ibv_reg_dmabuf_mr_pinned(r.pd, 0, r.size, 0, fd, ACCESS_ALL, 0);
-		assert_null(mr);
-		assert_errno(errno, EXDEV, "registration");
-		assert_idle(s, fd);
-	}
-	mr = rdma_register(&r, fd);
-	FAILS(exporter_move(s->dev, fd, DMABUF_TEST_SYSTEM), EBUSY);
-	OK(ibv_dereg_mr(mr));
-	close(fd);
-	rdma_teardown(&r);
-}
-
-struct writer {
-	pthread_t thread;
-	struct rdma *rdma;
-	struct ibv_mr *mr;
-	atomic_uint writes;
-	int status;
-};
-
-/* Until it fails. */
-static void *writer_main(void *arg)
-{
-	struct writer *w = arg;
-
-	do {
-		w->status = rdma_write(w->rdma, w->mr, 1 + w->writes % 16);
-		w->writes++;
-	} while (w->status == IBV_WC_SUCCESS);
-	return NULL;
-}
-
-/* Writes of several packets each, and a revoke in the midst of them. */
-static void revoke_under_traffic(struct state *s, enum dmabuf_test_memory memory)
-{
-	struct dmabuf_test_create args = {
-		.mode = DMABUF_TEST_REVOKING,
-		.memory = memory,
-		.size = 64 * PAGE,
-	};
-	struct ibv_ext_dmabuf_mr_info info;
-	struct dmabuf_test_revoke result;
-	struct dmabuf_test_counters c;
-	struct writer writer = {};
-	struct rdma r;
-	int fd;
-
-	rdma_setup(&r, s, args.size);
-	fd = create_args(s, args);
-	writer.rdma = &r;
-	writer.mr = rdma_register(&r, fd);
-	assert_int_equal(pthread_create(&writer.thread, NULL, writer_main, &writer), 0);
-	while (writer.writes < 5)
-		sleep_ms(1);
-
-	OK(exporter_revoke(s->dev, fd, 5000, &result));
-	/* All that shows now was written after the exporter had the memory back. */
-	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
-	assert_int_equal(result.pinned, 0);
-	c = counters(s, fd);
-	assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS), 0);
-	assert_int_equal(exporter_now(&c, DMABUF_TEST_MAPS), 0);
-	assert_int_equal(exporter_now(&c, DMABUF_TEST_VMAPS), 0);
-	assert_int_equal(pthread_join(writer.thread, NULL), 0);
-	if (writer.status != IBV_WC_REM_ACCESS_ERR)
-		fail_msg("writer: %s", rc_status_str(writer.status));
-	print_message("%u writes, callback %" PRIu64 " us\n", writer.writes,
-		      (uint64_t)result.notify_ns / 1000);
-	sleep_ms(100);
-	assert_all(s, fd, 0, 0, args.size, POISON);
-
-	OK(ibv_ext_query_dmabuf_mr(writer.mr, &info));
-	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
-	assert_int_equal(info.charged, 0);
-
-	/* It stays dead, also when the exporter changes its mind. */
-	OK(rc_pair_reset(&r.pair));
-	assert_int_equal(rdma_write(&r, writer.mr, 0xee), IBV_WC_REM_ACCESS_ERR);
-	OK(exporter_revoke(s->dev, fd, 5000, &result));
-	OK(exporter_unrevoke(s->dev, fd));
-	OK(rc_pair_reset(&r.pair));
-	assert_int_equal(rdma_write(&r, writer.mr, 0xee), IBV_WC_REM_ACCESS_ERR);
-	assert_all(s, fd, 0, 0, args.size, POISON);
-
-	OK(ibv_dereg_mr(writer.mr));
-	assert_idle(s, fd);
-	writer.mr = rdma_register(&r, fd);
-	OK(rc_pair_reset(&r.pair));
-	assert_int_equal(rdma_write(&r, writer.mr, 0xdd), IBV_WC_SUCCESS);
-	assert_all(s, fd, 0, 0, args.size, 0xdd);
-	OK(ibv_dereg_mr(writer.mr));
-	assert_idle(s, fd);
-	close(fd);
-	rdma_teardown(&r);
-}
-
-static void test_rxe_revoke(void **state)
-{
-	revoke_under_traffic(*state, DMABUF_TEST_SYSTEM);
-}
-
-static void test_rxe_revoke_device_memory(void **state)
-{
-	if (!have_device_memory(*state))
-		skip_because("no device with memory");
-	revoke_under_traffic(*state, DMABUF_TEST_DEVICE_MEMORY);
-}
-
-/* A move although the MR has a pin ends the MR, and nothing gets to either memory. */
-static void test_rxe_forced_move(void **state)
-{
-	struct state *s = *state;
-	struct ibv_ext_dmabuf_mr_info info;
-	struct ibv_mr *mr;
-	struct rdma r;
-	int fd;
-
-	rdma_setup(&r, s, 16 * PAGE);
-	fd = create(s, DMABUF_TEST_DYNAMIC, r.size);
-	mr = rdma_register(&r, fd);
-	assert_int_equal(rdma_write(&r, mr, 0x10), IBV_WC_SUCCESS);
-	OK(exporter_force_move(s->dev, fd, DMABUF_TEST_SYSTEM));
-	assert_int_equal(rdma_write(&r, mr, 0x20), IBV_WC_REM_ACCESS_ERR);
-	assert_all(s, fd, 0, 0, r.size, 0x10);
-	assert_all(s, fd, 1, 0, r.size, POISON);
-	OK(ibv_ext_query_dmabuf_mr(mr, &info));
-	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
-	OK(ibv_dereg_mr(mr));
-	assert_idle(s, fd);
-	close(fd);
-	rdma_teardown(&r);
-}
-
-#define EXPORTER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
-
-int main(int argc, char **argv)
+static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		EXPORTER_TEST(test_arguments),	     EXPORTER_TEST(test_memory),
@@ -1158,25 +777,13 @@ int main(int argc, char **argv)
 		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
 		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
 		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
-		EXPORTER_TEST(test_rxe_registers),   EXPORTER_TEST(test_rxe_refused),
-		EXPORTER_TEST(test_rxe_revoke),	     EXPORTER_TEST(test_rxe_revoke_device_memory),
-		EXPORTER_TEST(test_rxe_forced_move), cmocka_unit_test(test_unload),
+		cmocka_unit_test(test_unload),
 	};
-	int failed, err;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: %s MODULE-FILE\n", argv[0]);
-		return 2;
-	}
-	module = argv[1];
-	err = exporter_load(module);
-	if (err) {
-		fprintf(stderr, "%s: %s\n", module, strerror(err));
-		return 1;
-	}
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	err = exporter_unload();
-	if (err)
-		fprintf(stderr, "unload: %s\n", strerror(err));
-	return failed || err;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, run);
 }

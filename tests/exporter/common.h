@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * What the tests of the exporter share.
+ */
+#ifndef COMMON_H
+#define COMMON_H
+
+#include "exporter.h"
+#include "test.h"
+
+/* What all buffers here are poisoned with */
+#define POISON 0x5a
+
+#define OK(call) assert_errno(call, 0, #call)
+#define FAILS(call, err) assert_errno(call, err, #call)
+
+/* The device as the one that commands, another two times as importers */
+struct state {
+	int dev;
+	int importer;
+	int other;
+};
+
+int setup(void **state);
+int teardown(void **state);
+
+#define EXPORTER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+/* The body of main(): loads the module, whose file is the argument, around @run. */
+int test_main(int argc, char **argv, int (*run)(void));
+void reload_module(void);
+
+/* These fail the test rather than return an error. */
+int create_args(struct state *s, struct dmabuf_test_create args);
+int create(struct state *s, enum dmabuf_test_mode mode, size_t size);
+bool have_device_memory(struct state *s);
+struct dmabuf_test_counters counters(struct state *s, int fd);
+struct dmabuf_test_importer importer(int dev);
+void assert_idle(struct state *s, int fd);
+void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size_t length,
+		uint8_t value);
+
+void sleep_ms(unsigned int ms);
+double seconds(void);
+void assert_elapsed(double since, double expected);
+
+#endif /* COMMON_H */

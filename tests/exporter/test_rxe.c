@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * rxe as an importer of the test exporter's dma-bufs.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <infiniband/verbs_ext.h>
+
+#include "common.h"
+#include "fixture.h"
+#include "rc_pair.h"
+
+struct rdma {
+	struct state *s;
+	struct usage before;
+	struct ibv_context *context;
+	struct ibv_pd *pd;
+	struct rc_pair pair;
+	size_t size;
+	void *local;
+	struct ibv_mr *local_mr;
+};
+
+static void rdma_setup(struct rdma *r, struct state *s, size_t size)
+{
+	r->s = s;
+	r->size = size;
+	usage_read(&r->before);
+	r->context = open_device();
+	if (!r->context)
+		fail_msg("cannot open " DEVICE ": %s", strerror(errno));
+	r->pd = ibv_alloc_pd(r->context);
+	assert_non_null(r->pd);
+	OK(rc_pair_create(&r->pair, r->pd));
+	r->local = calloc(1, size);
+	assert_non_null(r->local);
+	r->local_mr = ibv_reg_mr(r->pd, r->local, size, ACCESS_ALL);
+	assert_non_null(r->local_mr);
+}
+
+static void rdma_teardown(struct rdma *r)
+{
+	OK(ibv_dereg_mr(r->local_mr));
+	free(r->local);
+	rc_pair_destroy(&r->pair);
+	OK(ibv_dealloc_pd(r->pd));
+	OK(ibv_close_device(r->context));
+	assert_usage(&r->before, "after the test");
+}
+
+static struct ibv_mr *rdma_register(struct rdma *r, int fd)
+{
+	struct ibv_mr *mr = ibv_reg_dmabuf_mr_pinned(r->pd, 0, r->size, 0, fd, ACCESS_ALL, 0);
+
+	if (!mr)
+		fail_msg("registration: %s", strerrorname(errno));
+	return mr;
+}
+
+static int rdma_write(struct rdma *r, struct ibv_mr *mr, uint8_t value)
+{
+	struct rc_bytes from = {
+		.addr = (uintptr_t)r->local,
+		.length = r->size,
+		.key = r->local_mr->lkey,
+	};
+
+	memset(r->local, value, r->size);
+	return rc_write(&r->pair, from, 0, mr->rkey);
+}
+
+static bool wait_for_error(struct ibv_qp *qp)
+{
+	struct ibv_qp_init_attr init;
+	struct ibv_qp_attr attr;
+	int tries = 5000;
+
+	while (tries--) {
+		if (ibv_query_qp(qp, &attr, IBV_QP_STATE, &init))
+			return false;
+		if (attr.qp_state == IBV_QPS_ERR)
+			return true;
+		sleep_ms(1);
+	}
+	return false;
+}
+
+/*
+ * After a failure, whose completion comes before the device moves the QPs to
+ * the error state: a connection made in between would not last.
+ */
+static bool reconnect(struct rc_pair *pair)
+{
+	return wait_for_error(pair->requester) && wait_for_error(pair->responder) &&
+	       !rc_pair_reset(pair);
+}
+
+static void test_rxe_registers(void **state)
+{
+	static const enum dmabuf_test_mode modes[] = {
+		DMABUF_TEST_STATIC,
+		DMABUF_TEST_DYNAMIC,
+		DMABUF_TEST_MIGRATING,
+		DMABUF_TEST_REVOKING,
+	};
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct ibv_mr *mr;
+	struct rdma r;
+	size_t i;
+	int fd;
+
+	rdma_setup(&r, s, 3 * PAGE);
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		fd = create_args(s, (struct dmabuf_test_create){
+					    .mode = modes[i],
+					    .size = r.size,
+					    .segment = PAGE,
+					    .move_delay_ms = 50,
+				    });
+		OK(exporter_fill(s->dev, fd, 0, 0, r.size, 0x21));
+		mr = rdma_register(&r, fd);
+		/* The registration has waited for the copy. */
+		assert_all(s, fd, 0, 0, r.size, 0x21);
+		c = counters(s, fd);
+		assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), 1);
+		assert_int_equal(exporter_now(&c, DMABUF_TEST_VMAPS), 1);
+		assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS) > 0, i > 0);
+		assert_int_equal(c.count[DMABUF_TEST_MOVES], modes[i] == DMABUF_TEST_MIGRATING);
+		assert_int_equal(rdma_write(&r, mr, 0x40 + i), IBV_WC_SUCCESS);
+		assert_all(s, fd, 0, 0, r.size, 0x40 + i);
+		if (c.old_memory)
+			assert_all(s, fd, 1, 0, r.size, POISON);
+		OK(ibv_dereg_mr(mr));
+		assert_idle(s, fd);
+		close(fd);
+	}
+	rdma_teardown(&r);
+}
+
+static void test_rxe_refused(void **state)
+{
+	static const enum dmabuf_test_op ops[] = {
+		DMABUF_TEST_OP_ATTACH,
+		DMABUF_TEST_OP_PIN,
+	};
+	struct state *s = *state;
+	struct ibv_mr *mr;
+	struct rdma r;
+	size_t i;
+	int fd;
+
+	rdma_setup(&r, s, PAGE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, r.size);
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		OK(exporter_behave(s->dev, fd, ops[i], 1, EXDEV, 0));
+		mr = ibv_reg_dmabuf_mr_pinned(r.pd, 0, r.size, 0, fd, ACCESS_ALL, 0);
+		assert_null(mr);
+		assert_errno(errno, EXDEV, "registration");
+		assert_idle(s, fd);
+	}
+	mr = rdma_register(&r, fd);
+	FAILS(exporter_move(s->dev, fd, DMABUF_TEST_SYSTEM), EBUSY);
+	OK(ibv_dereg_mr(mr));
+	close(fd);
+	rdma_teardown(&r);
+}
+
+struct writer {
+	pthread_t thread;
+	struct rdma *rdma;
+	struct ibv_mr *mr;
+	atomic_uint writes;
+	int status;
+};
+
+/* Until it fails. */
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+
+	do {
+		w->status = rdma_write(w->rdma, w->mr, 1 + w->writes % 16);
+		w->writes++;
+	} while (w->status == IBV_WC_SUCCESS);
+	return NULL;
+}
+
+/* Writes of several packets each, and a revoke in the midst of them. */
+static void revoke_under_traffic(struct state *s, enum dmabuf_test_memory memory)
+{
+	struct dmabuf_test_create args = {
+		.mode = DMABUF_TEST_REVOKING,
+		.memory = memory,
+		.size = 64 * PAGE,
+	};
+	struct ibv_ext_dmabuf_mr_info info;
+	struct dmabuf_test_revoke result;
+	struct dmabuf_test_counters c;
+	struct writer writer = {};
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, s, args.size);
+	fd = create_args(s, args);
+	writer.rdma = &r;
+	writer.mr = rdma_register(&r, fd);
+	assert_int_equal(pthread_create(&writer.thread, NULL, writer_main, &writer), 0);
+	while (writer.writes < 5)
+		sleep_ms(1);
+
+	OK(exporter_revoke(s->dev, fd, 5000, &result));
+	/* All that shows now was written after the exporter had the memory back. */
+	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	assert_int_equal(result.pinned, 0);
+	c = counters(s, fd);
+	assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS), 0);
+	assert_int_equal(exporter_now(&c, DMABUF_TEST_MAPS), 0);
+	assert_int_equal(exporter_now(&c, DMABUF_TEST_VMAPS), 0);
+	assert_int_equal(pthread_join(writer.thread, NULL), 0);
+	if (writer.status != IBV_WC_REM_ACCESS_ERR)
+		fail_msg("writer: %s", rc_status_str(writer.status));
+	print_message("%u writes, callback %" PRIu64 " us\n", writer.writes,
+		      (uint64_t)result.notify_ns / 1000);
+	sleep_ms(100);
+	assert_all(s, fd, 0, 0, args.size, POISON);
+
+	OK(ibv_ext_query_dmabuf_mr(writer.mr, &info));
+	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
+	assert_int_equal(info.charged, 0);
+
+	/* It stays dead, also when the exporter changes its mind. */
+	assert_true(reconnect(&r.pair));
+	assert_int_equal(rdma_write(&r, writer.mr, 0xee), IBV_WC_REM_ACCESS_ERR);
+	OK(exporter_revoke(s->dev, fd, 5000, &result));
+	OK(exporter_unrevoke(s->dev, fd));
+	assert_true(reconnect(&r.pair));
+	assert_int_equal(rdma_write(&r, writer.mr, 0xee), IBV_WC_REM_ACCESS_ERR);
+	assert_all(s, fd, 0, 0, args.size, POISON);
+
+	OK(ibv_dereg_mr(writer.mr));
+	assert_idle(s, fd);
+	writer.mr = rdma_register(&r, fd);
+	assert_true(reconnect(&r.pair));
+	assert_int_equal(rdma_write(&r, writer.mr, 0xdd), IBV_WC_SUCCESS);
+	assert_all(s, fd, 0, 0, args.size, 0xdd);
+	OK(ibv_dereg_mr(writer.mr));
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+static void test_rxe_revoke(void **state)
+{
+	revoke_under_traffic(*state, DMABUF_TEST_SYSTEM);
+}
+
+static void test_rxe_revoke_device_memory(void **state)
+{
+	if (!have_device_memory(*state))
+		skip_because("no device with memory");
+	revoke_under_traffic(*state, DMABUF_TEST_DEVICE_MEMORY);
+}
+
+/* A move although the MR has a pin ends the MR, and nothing gets to either memory. */
+static void test_rxe_forced_move(void **state)
+{
+	struct state *s = *state;
+	struct ibv_ext_dmabuf_mr_info info;
+	struct ibv_mr *mr;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, s, 16 * PAGE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, r.size);
+	mr = rdma_register(&r, fd);
+	assert_int_equal(rdma_write(&r, mr, 0x10), IBV_WC_SUCCESS);
+	OK(exporter_force_move(s->dev, fd, DMABUF_TEST_SYSTEM));
+	assert_int_equal(rdma_write(&r, mr, 0x20), IBV_WC_REM_ACCESS_ERR);
+	assert_all(s, fd, 0, 0, r.size, 0x10);
+	assert_all(s, fd, 1, 0, r.size, POISON);
+	OK(ibv_ext_query_dmabuf_mr(mr, &info));
+	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+#define RACERS 3
+#ifndef RACE_SECONDS
+#define RACE_SECONDS 5
+#endif
+
+/* Registers, writes until that fails, deregisters, as often as it can. */
+struct racer {
+	pthread_t thread;
+	struct rdma rdma;
+	int fd;
+	atomic_bool *stop;
+	unsigned int registrations;
+	unsigned int refused;
+	unsigned int writes;
+	unsigned int failed;
+	int wrong; /* a status or errno value that should not be */
+};
+
+static void race_once(struct racer *racer)
+{
+	struct rdma *r = &racer->rdma;
+	struct ibv_mr *mr;
+	int status;
+
+	mr = ibv_reg_dmabuf_mr_pinned(r->pd, 0, r->size, 0, racer->fd, ACCESS_ALL, 0);
+	if (!mr) {
+		racer->refused++;
+		if (errno != ENODEV)
+			racer->wrong = errno;
+		sleep_ms(1);
+		return;
+	}
+	racer->registrations++;
+	/* Some go without a revoke. */
+	do {
+		status = rdma_write(r, mr, racer->writes % 0x50);
+		racer->writes++;
+	} while (status == IBV_WC_SUCCESS && racer->writes % 7 && !*racer->stop);
+	if (status != IBV_WC_SUCCESS && status != IBV_WC_REM_ACCESS_ERR)
+		racer->wrong = status;
+	if (ibv_dereg_mr(mr))
+		racer->wrong = errno;
+	if (status != IBV_WC_SUCCESS) {
+		racer->failed++;
+		if (!reconnect(&r->pair))
+			racer->wrong = EIO;
+	}
+}
+
+static void *racer_main(void *arg)
+{
+	struct racer *racer = arg;
+
+	while (!*racer->stop && !racer->wrong)
+		race_once(racer);
+	return NULL;
+}
+
+/* Revokes against registrations, writes and deregistrations. */
+static void test_rxe_races(void **state)
+{
+	struct racer racers[RACERS] = {};
+	struct dmabuf_test_revoke result;
+	atomic_bool stop = false;
+	struct state *s = *state;
+	unsigned int rounds = 0;
+	double end;
+	int fd, i;
+
+	for (i = 0; i < RACERS; i++)
+		rdma_setup(&racers[i].rdma, s, 16 * PAGE);
+	fd = create(s, DMABUF_TEST_REVOKING, 16 * PAGE);
+	for (i = 0; i < RACERS; i++) {
+		racers[i].fd = fd;
+		racers[i].stop = &stop;
+		assert_int_equal(pthread_create(&racers[i].thread, NULL, racer_main, &racers[i]),
+				 0);
+	}
+
+	for (end = seconds() + RACE_SECONDS; seconds() < end; rounds++) {
+		sleep_ms(rounds % 30);
+		OK(exporter_revoke(s->dev, fd, 10000, &result));
+		assert_int_equal(result.result,
+				 DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+		assert_int_equal(result.pinned, 0);
+		sleep_ms(rounds % 7);
+		assert_all(s, fd, 0, 0, 16 * PAGE, POISON);
+		OK(exporter_unrevoke(s->dev, fd));
+	}
+	stop = true;
+
+	for (i = 0; i < RACERS; i++) {
+		assert_int_equal(pthread_join(racers[i].thread, NULL), 0);
+		print_message("%u registrations, %u refused, %u writes, %u failed\n",
+			      racers[i].registrations, racers[i].refused, racers[i].writes,
+			      racers[i].failed);
+		assert_int_equal(racers[i].wrong, 0);
+	}
+	print_message("%u revokes\n", rounds);
+	assert_idle(s, fd);
+	close(fd);
+	for (i = RACERS; i--;)
+		rdma_teardown(&racers[i].rdma);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+		EXPORTER_TEST(test_rxe_registers),   EXPORTER_TEST(test_rxe_refused),
+		EXPORTER_TEST(test_rxe_revoke),	     EXPORTER_TEST(test_rxe_revoke_device_memory),
+		EXPORTER_TEST(test_rxe_forced_move), EXPORTER_TEST(test_rxe_races),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, run);
+}
