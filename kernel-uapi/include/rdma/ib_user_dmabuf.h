@@ -51,11 +51,40 @@ enum ib_uverbs_attrs_query_dmabuf_caps {
 	UVERBS_ATTR_QUERY_DMABUF_CAPS_RESP,
 };
 
+enum ib_uverbs_attrs_probe_dmabuf {
+	/* in: as for UVERBS_METHOD_REG_DMABUF_MR */
+	UVERBS_ATTR_PROBE_DMABUF_OFFSET, /* u64 */
+	UVERBS_ATTR_PROBE_DMABUF_LENGTH, /* u64 */
+	UVERBS_ATTR_PROBE_DMABUF_IOVA, /* u64 */
+	UVERBS_ATTR_PROBE_DMABUF_FD, /* u32 */
+	UVERBS_ATTR_PROBE_DMABUF_ACCESS_FLAGS, /* u32 */
+	/* out: struct ib_uverbs_dmabuf_probe */
+	UVERBS_ATTR_PROBE_DMABUF_RESP,
+};
+
 enum ib_uverbs_attrs_query_dmabuf_mr {
 	/* in: handle of a UVERBS_OBJECT_MR */
 	UVERBS_ATTR_QUERY_DMABUF_MR_HANDLE,
 	/* out: struct ib_uverbs_dmabuf_mr_info */
 	UVERBS_ATTR_QUERY_DMABUF_MR_RESP,
+};
+
+enum ib_uverbs_attrs_watch_dmabuf_mr {
+	/* in: handle of a UVERBS_OBJECT_MR */
+	UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE,
+	/* in: a UVERBS_OBJECT_ASYNC_EVENT */
+	UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD,
+	/* in: u64, element of the event's struct ib_uverbs_async_event_desc */
+	UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE,
+};
+
+/*
+ * event_type of what WATCH_DMABUF_MR sends, far above enum ib_event_type. Each
+ * watch of an MR gives one event when the MR is revoked, at once if it was
+ * already, and none after the MR is deregistered.
+ */
+enum ib_uverbs_dmabuf_event_type {
+	IB_UVERBS_EVENT_DMABUF_MR_REVOKED = 1 << 16,
 };
 
 /* "dmabufpn", most significant byte first */
@@ -128,6 +157,28 @@ struct ib_uverbs_dmabuf_mr_info {
 	/* contiguous DMA ranges that the region covers; 0 with CPU_ACCESS */
 	__aligned_u64 dma_segments;
 	/* the exporter's name, terminated and padded with zeroes */
+	char exporter[IB_UVERBS_DMABUF_EXPORTER_NAME_LEN];
+};
+
+/*
+ * How a registration would go: all of it is done, short of making an MR, and
+ * undone. Others notice what an exporter does for it: it may pin and migrate
+ * the buffer, and invalidate the mappings of those that follow moves.
+ */
+struct ib_uverbs_dmabuf_probe {
+	__u32 reason; /* enum ib_uverbs_dmabuf_reason; NONE if nothing stands against it */
+	__u32 err; /* the errno value of the registration, or 0 */
+	__u32 placement; /* enum ib_uverbs_dmabuf_placement */
+	__u32 flags; /* enum ib_uverbs_dmabuf_mr_flags */
+	__aligned_u64 dmabuf_size;
+	__aligned_u64 dmabuf_inode;
+	__aligned_u64 dma_segments;
+	/* largest page size of the device that fits, 0 with CPU_ACCESS */
+	__aligned_u64 page_size;
+	/* what would be charged in addition to what the process pays already */
+	__aligned_u64 charge;
+	__aligned_u64 memlock_limit; /* of the process; U64_MAX: none */
+	__aligned_u64 memlock_used;
 	char exporter[IB_UVERBS_DMABUF_EXPORTER_NAME_LEN];
 };
 
