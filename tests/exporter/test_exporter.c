@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -750,6 +751,99 @@ static void test_device_memory_migrates(void **state)
 	close(fd);
 }
 
+static void set_fault_attribute(const char *facility, const char *name, const char *value)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", facility, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		fail_msg("cannot write %s to %s: %s", value, path, strerror(errno));
+	close(fd);
+}
+
+/* All but a vmap, of which the kernel warns when it fails. */
+static int use_all(const struct dmabuf_test_create *args)
+{
+	int dev = exporter_open(), fd = -1, err;
+
+	if (dev < 0)
+		return errno;
+	fd = exporter_create(dev, args);
+	if (fd < 0) {
+		err = errno;
+		goto out;
+	}
+	err = exporter_attach(dev, fd, P2P);
+	if (!err)
+		err = exporter_step(dev, DMABUF_TEST_STEP_PIN);
+	if (!err)
+		err = exporter_step(dev, DMABUF_TEST_STEP_MAP);
+	if (!err)
+		err = exporter_fence(dev, fd, 0);
+	if (!err)
+		err = exporter_force_move(dev, fd, DMABUF_TEST_SYSTEM);
+	close(fd);
+out:
+	close(dev);
+	return err;
+}
+
+/* Whether the fault was reached. What reaches it may be the copy of this answer. */
+static bool disarm_fault(int fd)
+{
+	char text[16] = "";
+	bool reached = pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+
+	while (pwrite(fd, "0", 1, 0) != 1)
+		assert_int_equal(errno, EFAULT);
+	return reached;
+}
+
+/* Every allocation fails in turn. What is left behind then, kmemleak and unloading show. */
+static void test_no_memory(void **state)
+{
+	static const char *const facilities[] = { "failslab", "fail_page_alloc" };
+	struct dmabuf_test_create args = {
+		.mode = DMABUF_TEST_MIGRATING,
+		.size = 6 * PAGE,
+		.segment = 2 * PAGE,
+		.move_delay_ms = 1,
+	};
+	struct state *s = *state;
+	unsigned int nth = 0, i;
+	bool reached = true;
+	char text[16];
+	int fd, err;
+
+	fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		skip_because("this kernel has no fault injection");
+	for (i = 0; i < ARRAY_SIZE(facilities); i++) {
+		set_fault_attribute(facilities[i], "verbose", "0");
+		set_fault_attribute(facilities[i], "ignore-gfp-wait", "N");
+	}
+	set_fault_attribute("fail_page_alloc", "min-order", "0");
+	set_fault_attribute("fail_page_alloc", "ignore-gfp-highmem", "N");
+
+	if (have_device_memory(s))
+		args.memory = DMABUF_TEST_DEVICE_MEMORY;
+	while (reached) {
+		snprintf(text, sizeof(text), "%u", ++nth);
+		assert_true(pwrite(fd, text, strlen(text), 0) > 0);
+		err = use_all(&args);
+		reached = disarm_fault(fd);
+		if (!reached)
+			assert_errno(err, 0, "without a fault");
+		else if (err && err != ENOMEM && err != EFAULT)
+			fail_msg("fault %u: %s", nth, strerrorname(err));
+	}
+	print_message("%u faults\n", nth - 1);
+	assert_true(nth > 20);
+	close(fd);
+}
+
 static void test_unload(void **state)
 {
 	struct state s = {};
@@ -777,7 +871,7 @@ static int run(void)
 		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
 		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
 		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
-		cmocka_unit_test(test_unload),
+		EXPORTER_TEST(test_no_memory),	     cmocka_unit_test(test_unload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
