@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "rc_pair.h"
 
@@ -156,7 +157,7 @@ static void drain(struct ibv_cq *cq)
 		;
 }
 
-int rc_pair_reset(struct rc_pair *pair)
+static int try_reset(struct rc_pair *pair)
 {
 	struct ibv_qp_attr attr = { .qp_state = IBV_QPS_RESET };
 	int err;
@@ -169,6 +170,20 @@ int rc_pair_reset(struct rc_pair *pair)
 	drain(pair->requester_cq);
 	drain(pair->responder_cq);
 	return connect_both(pair);
+}
+
+/*
+ * A QP that failed tells its peer before it enters the error state, and may do
+ * that when it has been reset already.
+ */
+int rc_pair_reset(struct rc_pair *pair)
+{
+	int tries = 100;
+	int err;
+
+	while ((err = try_reset(pair)) == EINVAL && --tries)
+		usleep(10000);
+	return err;
 }
 
 unsigned int rc_pair_mtu(const struct rc_pair *pair)

@@ -108,7 +108,7 @@ static void register_one(struct fixture *f, struct dmabuf *buf, enum exporter ex
 	assert_int_equal(report.placement, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
 	assert_int_equal(report.dmabuf_size, buf->size);
 	assert_int_equal(report.dmabuf_inode, id.inode);
-	assert_int_equal(report.charged, buf->size);
+	assert_int_equal(report.charge, buf->size);
 	assert_string_equal(report.exporter, exporter_name(exporter));
 	deregister(mr);
 
