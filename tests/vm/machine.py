@@ -33,7 +33,8 @@ class Machine:
     machine, one to the first machine for the others.
     """
 
-    def __init__(self, number, *, kernel, initramfs, log, memory, arguments, links, terminal):
+    def __init__(self, number, *, kernel, initramfs, log, memory, device_memory, arguments, links,
+                 terminal):
         self.number = number
         self.console = os.path.join(log, f"node{number}.console")
         self.messages = os.path.join(log, f"node{number}.qemu")
@@ -63,6 +64,9 @@ class Machine:
             command += self._channel("terminal")
             command += ["-device", "virtconsole,chardev=terminal"]
         command += self._network(links)
+        if device_memory:
+            command += ["-object", f"memory-backend-ram,id=devmem,size={device_memory}M,share=on",
+                        "-device", "ivshmem-plain,memdev=devmem"]
 
         with open(self.messages, "wb") as messages:
             self.process = subprocess.Popen(
