@@ -7,13 +7,14 @@
 #define IBVERBS_EXT_H
 
 #include <stdbool.h>
+#include <string.h>
 #include <sys/types.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <infiniband/verbs_ext.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define EXT_MAX_ATTRS 2
+#define EXT_MAX_ATTRS 6
 
 /* ioctl.c */
 
@@ -25,6 +26,31 @@ static inline struct ib_uverbs_attr ext_attr_handle(uint16_t id, uint32_t handle
 					.data = handle };
 }
 
+static inline struct ib_uverbs_attr ext_attr_fd(uint16_t id, int fd)
+{
+	return (struct ib_uverbs_attr){ .attr_id = id,
+					.flags = UVERBS_ATTR_F_MANDATORY,
+					.data_s64 = fd };
+}
+
+/* Inputs of up to eight bytes are in the attribute itself, at its beginning. */
+static inline struct ib_uverbs_attr ext_attr_u32(uint16_t id, uint32_t value)
+{
+	struct ib_uverbs_attr attr = { .attr_id = id,
+				       .len = sizeof(value),
+				       .flags = UVERBS_ATTR_F_MANDATORY };
+
+	memcpy(&attr.data, &value, sizeof(value));
+	return attr;
+}
+
+static inline struct ib_uverbs_attr ext_attr_u64(uint16_t id, uint64_t value)
+{
+	return (struct ib_uverbs_attr){
+		.attr_id = id, .len = sizeof(value), .flags = UVERBS_ATTR_F_MANDATORY, .data = value
+	};
+}
+
 /* An output of @len bytes. The kernel may know a shorter struct, so zero it before. */
 static inline struct ib_uverbs_attr ext_attr_out(uint16_t id, void *out, uint16_t len)
 {
@@ -33,12 +59,12 @@ static inline struct ib_uverbs_attr ext_attr_out(uint16_t id, void *out, uint16_
 	};
 }
 
-/* One ioctl with the driver id given. */
+/* One ioctl with the driver id given. If it succeeds, @attrs are as the kernel left them. */
 int ext_ioctl_as(uint32_t driver_id, int cmd_fd, uint16_t object, uint16_t method,
-		 const struct ib_uverbs_attr *attrs, unsigned int num_attrs);
+		 struct ib_uverbs_attr *attrs, unsigned int num_attrs);
 
 /* The same, with the device's driver id found out. */
-int ext_ioctl(int cmd_fd, uint16_t object, uint16_t method, const struct ib_uverbs_attr *attrs,
+int ext_ioctl(int cmd_fd, uint16_t object, uint16_t method, struct ib_uverbs_attr *attrs,
 	      unsigned int num_attrs);
 
 /* driver_id.c */
@@ -72,31 +98,33 @@ int ext_query_caps(int cmd_fd, struct ib_uverbs_dmabuf_caps *caps);
 /* query.c */
 int ext_query_mr(const struct ibv_mr *mr, struct ib_uverbs_dmabuf_mr_info *info);
 
-/* reg.c */
+/* request.c */
+
+/* What is lost on the way to the kernel and so cannot be checked there. */
+int ext_check_attr(const struct ibv_ext_dmabuf_mr_attr *attr, uint32_t device_access,
+		   enum ibv_ext_dmabuf_reason *reason);
+
+/* The access flags of @attr as the kernel takes them. */
+uint32_t ext_request_access(const struct ibv_ext_dmabuf_mr_attr *attr);
 
 /* Copy what the caller's struct holds; zero what it has beyond this library's. */
 void ext_copy_sized(void *to, size_t to_size, const void *from, size_t from_size);
 
-/* dmabuf_file.c */
-struct ext_dmabuf_file {
-	uint64_t size;
-	uint64_t inode;
-	bool writable;
-	char exporter[IBV_EXT_DMABUF_EXPORTER_NAME_LEN]; /* empty where /proc is not mounted */
-};
+/* probe.c */
 
-/* Fails with EINVAL if @fd is no open dma-buf. */
-int ext_look_at_dmabuf(int fd, struct ext_dmabuf_file *file);
+/*
+ * What refuses every registration, before the kernel looks at its arguments: 0
+ * if nothing does, or its errno value and *reason.
+ */
+int ext_ask_for_nothing(struct ibv_pd *pd, enum ibv_ext_dmabuf_reason *reason);
 
-/* memlock.c */
-enum ext_memlock {
-	EXT_MEMLOCK_ALLOWS,
-	EXT_MEMLOCK_REFUSES,
-	EXT_MEMLOCK_UNKNOWN,
-};
-
-/* What RLIMIT_MEMLOCK says to this process pinning @bytes. */
-enum ext_memlock ext_memlock_check(uint64_t bytes);
+/*
+ * Asks the kernel how a registration would go; fails if the kernel could not
+ * find out. Fills all of @report but err, with reason and probe_err for what the
+ * kernel found.
+ */
+int ext_ask_kernel(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+		   struct ibv_ext_dmabuf_report *report);
 
 /* classify.c */
 

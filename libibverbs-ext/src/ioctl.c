@@ -15,7 +15,7 @@ union ioctl_buffer {
 };
 
 int ext_ioctl_as(uint32_t driver_id, int cmd_fd, uint16_t object, uint16_t method,
-		 const struct ib_uverbs_attr *attrs, unsigned int num_attrs)
+		 struct ib_uverbs_attr *attrs, unsigned int num_attrs)
 {
 	union ioctl_buffer buf;
 
@@ -25,14 +25,17 @@ int ext_ioctl_as(uint32_t driver_id, int cmd_fd, uint16_t object, uint16_t metho
 	buf.hdr.method_id = method;
 	buf.hdr.num_attrs = num_attrs;
 	buf.hdr.driver_id = driver_id;
-	/* the kernel writes into the attributes, the caller's may be sent again */
+	/* the kernel writes into the attributes; after a failure they may be sent again */
 	if (num_attrs)
 		memcpy(buf.hdr.attrs, attrs, num_attrs * sizeof(*attrs));
-
-	return ioctl(cmd_fd, RDMA_VERBS_IOCTL, &buf.hdr) ? errno : 0;
+	if (ioctl(cmd_fd, RDMA_VERBS_IOCTL, &buf.hdr))
+		return errno;
+	if (num_attrs)
+		memcpy(attrs, buf.hdr.attrs, num_attrs * sizeof(*attrs));
+	return 0;
 }
 
-int ext_ioctl(int cmd_fd, uint16_t object, uint16_t method, const struct ib_uverbs_attr *attrs,
+int ext_ioctl(int cmd_fd, uint16_t object, uint16_t method, struct ib_uverbs_attr *attrs,
 	      unsigned int num_attrs)
 {
 	uint32_t id;

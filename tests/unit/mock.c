@@ -4,17 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
-#include <linux/magic.h>
 #include <linux/netlink.h>
 #include <netlink/netlink.h>
 #include <netlink/msg.h>
@@ -44,6 +39,19 @@ static const struct ib_uverbs_dmabuf_mr_info live_mr = {
 	.exporter = "udmabuf",
 };
 
+static const struct ib_uverbs_dmabuf_probe nothing_wrong = {
+	.placement = IB_UVERBS_DMABUF_PLACEMENT_SYSTEM,
+	.flags = IB_UVERBS_DMABUF_MR_REQUESTED_PIN,
+	.dmabuf_size = 0x10000,
+	.dmabuf_inode = 78,
+	.dma_segments = 4,
+	.page_size = 0x200000,
+	.charge = 0x10002,
+	.memlock_limit = UINT64_MAX,
+	.memlock_used = 0x30000,
+	.exporter = "system",
+};
+
 struct mock_device *mock_add_device(uint32_t driver_id)
 {
 	/* the library's cache outlives a test, so device numbers are not used again */
@@ -59,23 +67,16 @@ struct mock_device *mock_add_device(uint32_t driver_id)
 	return device;
 }
 
-int mock_add_dmabuf(size_t size)
-{
-	mock.dmabuf_fd = memfd_create("mock dma-buf", MFD_CLOEXEC);
-	assert_true(mock.dmabuf_fd >= 0);
-	assert_int_equal(ftruncate(mock.dmabuf_fd, size), 0);
-	return mock.dmabuf_fd;
-}
-
 int mock_setup(void **state)
 {
 	(void)state;
 	memset(&mock, 0, sizeof(mock));
 	mock.caps = (struct mock_answer){ .data = &patched, .size = sizeof(patched) };
 	mock.mr_info = (struct mock_answer){ .data = &live_mr, .size = sizeof(live_mr) };
+	mock.probe = (struct mock_answer){ .data = &nothing_wrong, .size = sizeof(nothing_wrong) };
 	mock.nl_closed = true;
-	mock.dmabuf_fd = -1;
-	mock.memlock.rlim_cur = RLIM_INFINITY;
+	mock.events = -1;
+	mock.max_mr_size = UINT64_MAX;
 	mock_add_device(RDMA_DRIVER_RXE);
 	mock.mr.context = &mock.devices[0].context;
 	mock.mr.handle = 0x11223344;
@@ -89,9 +90,8 @@ int mock_teardown(void **state)
 	(void)state;
 	for (i = 0; i < mock.num_devices; i++)
 		close(mock.devices[i].fd);
-	if (mock.dmabuf_fd >= 0)
-		close(mock.dmabuf_fd);
-	assert_int_equal(mock.open_files, 0);
+	if (mock.events >= 0)
+		close(mock.events);
 	return 0;
 }
 
@@ -145,21 +145,49 @@ static void answer_out(struct ib_uverbs_attr *attr, const struct mock_answer *an
 	attr->flags |= UVERBS_ATTR_F_VALID_OUTPUT;
 }
 
+static int answer(struct ib_uverbs_attr *attr, const struct mock_answer *answer)
+{
+	if (!answer->err)
+		answer_out(attr, answer);
+	return answer->err;
+}
+
+/* A datagram socket keeps events apart, as an event file does. */
+static int make_event_file(struct ib_uverbs_attr *attr)
+{
+	int fds[2];
+
+	if (mock.event_file_err)
+		return mock.event_file_err;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), 0);
+	if (mock.events >= 0)
+		close(mock.events);
+	mock.events = fds[1];
+	attr->data_s64 = fds[0];
+	return 0;
+}
+
+#define METHOD(object, method) ((object) << 16 | (method))
+
 static int run_method(struct ib_uverbs_ioctl_hdr *hdr)
 {
 	if (mock.removed_err && mock.num_regs)
 		return mock.removed_err;
-	if (hdr->object_id == UVERBS_OBJECT_DEVICE && hdr->method_id == 16) {
-		if (!mock.caps.err)
-			answer_out(&hdr->attrs[0], &mock.caps);
-		return mock.caps.err;
+	switch (METHOD(hdr->object_id, hdr->method_id)) {
+	case METHOD(UVERBS_OBJECT_DEVICE, 16):
+		return answer(&hdr->attrs[0], &mock.caps);
+	case METHOD(UVERBS_OBJECT_DEVICE, 17):
+		mock.num_probes++;
+		return answer(&hdr->attrs[5], &mock.probe);
+	case METHOD(UVERBS_OBJECT_MR, 16):
+		return answer(&hdr->attrs[1], &mock.mr_info);
+	case METHOD(UVERBS_OBJECT_MR, 17):
+		return mock.watch_err;
+	case METHOD(UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC):
+		return make_event_file(&hdr->attrs[0]);
+	default:
+		return EPROTONOSUPPORT;
 	}
-	if (hdr->object_id == UVERBS_OBJECT_MR && hdr->method_id == 16) {
-		if (!mock.mr_info.err)
-			answer_out(&hdr->attrs[1], &mock.mr_info);
-		return mock.mr_info.err;
-	}
-	return EPROTONOSUPPORT;
 }
 
 /* The checks of ib_uverbs_ioctl(), in its order. */
@@ -209,6 +237,8 @@ struct ibv_mr *__wrap_ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size
 	*reg = (struct mock_reg){ pd, offset, length, iova, fd, access, mock.num_ioctls };
 	if (mock.no_provider_op)
 		errno = EOPNOTSUPP;
+	else if (mock.cgroup_is_full)
+		errno = EAGAIN;
 	else if ((offset ^ iova) & 0xfff)
 		errno = EINVAL;
 	else if (mock.reg_err)
@@ -216,6 +246,16 @@ struct ibv_mr *__wrap_ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size
 	else
 		return &mock.mr;
 	return NULL;
+}
+
+int __wrap_ibv_query_device(struct ibv_context *context, struct ibv_device_attr *attr)
+{
+	assert_ptr_equal(context, &mock.devices[0].context);
+	if (!mock.max_mr_size)
+		return EIO;
+	memset(attr, 0x5a, sizeof(*attr));
+	attr->max_mr_size = mock.max_mr_size;
+	return 0;
 }
 
 /* RDMA netlink: what the library's requests are answered, on the wire. */
@@ -413,49 +453,14 @@ int __wrap_nla_put_u32(struct nl_msg *msg, int type, uint32_t value)
 	return alloc_fails() ? -NLE_NOMEM : nla_put(msg, type, sizeof(value), &value);
 }
 
-FILE *__wrap_fopen(const char *path, const char *mode)
+void *__real_calloc(size_t num, size_t size);
+void *__wrap_calloc(size_t num, size_t size)
 {
-	const char *text = NULL;
-
-	assert_string_equal(mode, "re");
-	if (!strcmp(path, "/proc/self/status"))
-		text = mock.status;
-	else if (!strncmp(path, "/proc/self/fdinfo/", 18) && atoi(path + 18) == mock.dmabuf_fd)
-		text = mock.fdinfo;
-	if (!text || alloc_fails()) {
-		errno = ENOENT;
+	if (alloc_fails()) {
+		errno = ENOMEM;
 		return NULL;
 	}
-	mock.open_files++;
-	return fmemopen((void *)text, strlen(text), "r");
-}
-
-int __real_fclose(FILE *file);
-int __wrap_fclose(FILE *file)
-{
-	mock.open_files--;
-	return __real_fclose(file);
-}
-
-/* dma-bufs and limits */
-
-int __real_fstatfs(int fd, struct statfs *fs);
-int __wrap_fstatfs(int fd, struct statfs *fs)
-{
-	int ret = __real_fstatfs(fd, fs);
-
-	if (!ret && fd == mock.dmabuf_fd)
-		fs->f_type = DMA_BUF_MAGIC;
-	return ret;
-}
-
-int __wrap_getrlimit(int resource, struct rlimit *limit)
-{
-	assert_int_equal(resource, RLIMIT_MEMLOCK);
-	if (mock.memlock_err)
-		return -1;
-	*limit = mock.memlock;
-	return 0;
+	return __real_calloc(num, size);
 }
 
 /* loading */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
 /*
- * A kernel for libibverbs-ext: uverbs devices, RDMA netlink, dma-bufs, and
- * libibverbs' registration call. The library's sources are linked with --wrap
+ * A kernel for libibverbs-ext: uverbs devices, RDMA netlink, and libibverbs'
+ * calls. The library's sources are linked with --wrap
  * for what is mocked here.
  */
 #ifndef MOCK_H
@@ -15,7 +15,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/resource.h>
 #include <sys/types.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <infiniband/verbs_ext.h>
@@ -36,7 +35,7 @@ struct mock_ioctl {
 	int fd;
 	unsigned long request;
 	size_t length;
-	uint8_t bytes[sizeof(struct ib_uverbs_ioctl_hdr) + 2 * sizeof(struct ib_uverbs_attr)];
+	uint8_t bytes[sizeof(struct ib_uverbs_ioctl_hdr) + 6 * sizeof(struct ib_uverbs_attr)];
 	uint16_t method;
 	uint32_t driver_id;
 };
@@ -71,6 +70,11 @@ struct mock {
 
 	struct mock_answer caps;
 	struct mock_answer mr_info;
+	struct mock_answer probe;
+	unsigned int num_probes;
+	int watch_err;
+	int events; /* what is written here is read from the event file made last */
+	int event_file_err;
 	int ioctl_err;	 /* of every ioctl, whatever it asks */
 	int removed_err; /* of every method after the registration: the device is gone */
 	_Atomic unsigned int num_ioctls;
@@ -89,19 +93,14 @@ struct mock {
 	/* the call to an allocating function, counted from 1, that fails */
 	unsigned int fail_alloc;
 	unsigned int num_allocs;
-	int open_files;
 
 	int reg_err;
 	bool no_provider_op;
+	bool cgroup_is_full;
 	struct mock_reg regs[4];
 	unsigned int num_regs;
 	struct ibv_mr mr;
-
-	int dmabuf_fd;
-	struct rlimit memlock;
-	bool memlock_err;
-	const char *status; /* /proc/self/status */
-	const char *fdinfo;
+	uint64_t max_mr_size;
 
 	const char *dlopen_path;
 	int dlopen_flags;
@@ -118,9 +117,6 @@ int mock_teardown(void **state);
 
 /* Add a device with a number that no test had before. */
 struct mock_device *mock_add_device(uint32_t driver_id);
-
-/* A dma-buf of @size bytes; closed by the teardown. */
-int mock_add_dmabuf(size_t size);
 
 /* The number as RDMA netlink has it. */
 uint64_t mock_encode_dev(dev_t rdev);

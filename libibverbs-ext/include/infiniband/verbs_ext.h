@@ -116,52 +116,74 @@ struct ibv_ext_dmabuf_mr_attr {
 	uint32_t pin_flags; /* enum ibv_ext_dmabuf_pin_flags */
 	uint64_t offset;    /* first byte in the dma-buf */
 	uint64_t length;    /* bytes, at least 1 */
-	uint64_t iova;      /* agrees with offset within a page */
-	int fd;             /* of the dma-buf; may be closed after the call */
-	int access;         /* enum ibv_access_flags */
+	uint64_t iova;	    /* agrees with offset within a page */
+	int fd;		    /* of the dma-buf; may be closed after the call */
+	int access;	    /* enum ibv_access_flags */
 };
 
 enum ibv_ext_dmabuf_report_source {
-	/* nothing failed */
+	/* nothing failed, or nothing was found out */
 	IBV_EXT_DMABUF_REPORT_NONE = 0,
 	/* the reason is the registration's own */
 	IBV_EXT_DMABUF_REPORT_REGISTRATION = 1,
-	/* the reason was found by looking again right after the failure */
+	/* a probe told it, or found none: after a failed registration, or as called */
 	IBV_EXT_DMABUF_REPORT_PROBE = 2,
 };
 
 /*
- * How a registration went; filled on success and on failure. A field that could
- * not be learned is zero.
+ * How a registration went, filled on success and on failure; or how one would go.
+ * A field that could not be learned is zero. Sizes are in bytes.
  */
 struct ibv_ext_dmabuf_report {
 	enum ibv_ext_dmabuf_reason reason;
 	enum ibv_ext_dmabuf_report_source source;
-	int err;              /* the errno value, 0 on success */
-	uint32_t placement;   /* enum ibv_ext_dmabuf_placement */
-	uint32_t flags;       /* enum ibv_ext_dmabuf_mr_flags */
-	uint32_t reserved;
-	uint64_t dmabuf_size; /* bytes */
+	int err;	    /* the errno value of the registration, 0 on success */
+	int probe_err;	    /* the same of the probe; 0 without one */
+	uint32_t placement; /* enum ibv_ext_dmabuf_placement */
+	uint32_t flags;	    /* enum ibv_ext_dmabuf_mr_flags */
+	uint64_t dmabuf_size;
 	uint64_t dmabuf_inode;
 	uint64_t dma_segments; /* contiguous DMA ranges of the region */
-	uint64_t charged;      /* bytes charged against RLIMIT_MEMLOCK for the dma-buf */
+	/* what is charged against RLIMIT_MEMLOCK for the dma-buf, or would be in addition */
+	uint64_t charge;
+	/* these are a probe's only */
+	uint64_t page_size;	/* largest of the device that fits; 0 with CPU_ACCESS */
+	uint64_t memlock_limit; /* of the process; UINT64_MAX: none */
+	uint64_t memlock_used;
 	char exporter[IBV_EXT_DMABUF_EXPORTER_NAME_LEN]; /* terminated */
 };
 
 /* What an MR is; filled by ibv_ext_query_dmabuf_mr(). Sizes are in bytes. */
 struct ibv_ext_dmabuf_mr_info {
-	uint32_t mode;         /* enum ibv_ext_dmabuf_mode */
-	uint32_t state;        /* enum ibv_ext_dmabuf_state */
-	uint32_t placement;    /* enum ibv_ext_dmabuf_placement */
-	uint32_t flags;        /* enum ibv_ext_dmabuf_mr_flags */
-	uint64_t offset;       /* of the region in the dma-buf */
-	uint64_t length;       /* of the region */
-	uint64_t iova;         /* of the region's first byte */
+	uint32_t mode;	    /* enum ibv_ext_dmabuf_mode */
+	uint32_t state;	    /* enum ibv_ext_dmabuf_state */
+	uint32_t placement; /* enum ibv_ext_dmabuf_placement */
+	uint32_t flags;	    /* enum ibv_ext_dmabuf_mr_flags */
+	uint64_t offset;    /* of the region in the dma-buf */
+	uint64_t length;    /* of the region */
+	uint64_t iova;	    /* of the region's first byte */
 	uint64_t dmabuf_size;
 	uint64_t dmabuf_inode;
 	uint64_t charged;      /* against RLIMIT_MEMLOCK, for the whole dma-buf */
 	uint64_t dma_segments; /* contiguous DMA ranges; 0 with CPU_ACCESS */
 	char exporter[IBV_EXT_DMABUF_EXPORTER_NAME_LEN]; /* terminated */
+};
+
+enum ibv_ext_dmabuf_event_type {
+	/* the exporter took the memory back; only deregistration is left */
+	IBV_EXT_DMABUF_EVENT_REVOKED = IB_UVERBS_EVENT_DMABUF_MR_REVOKED,
+};
+
+/* What happened to an MR; filled by ibv_ext_get_dmabuf_event(). Is not acknowledged. */
+struct ibv_ext_dmabuf_event {
+	void *cookie; /* of ibv_ext_watch_dmabuf_mr() */
+	enum ibv_ext_dmabuf_event_type type;
+};
+
+/* From ibv_ext_create_dmabuf_event_channel() only. */
+struct ibv_ext_dmabuf_event_channel {
+	struct ibv_context *context;
+	int fd; /* readable when there is an event; may be set to O_NONBLOCK */
 };
 
 /*
@@ -176,10 +198,14 @@ struct ibv_mr *ibv_reg_dmabuf_mr_pinned(struct ibv_pd *pd, uint64_t offset, size
 /* Behind the inline wrappers; not for direct use. */
 struct ibv_mr *_ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 				      struct ibv_ext_dmabuf_report *report, size_t report_size);
+int _ibv_ext_probe_dmabuf(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+			  struct ibv_ext_dmabuf_report *report, size_t report_size);
 int _ibv_ext_query_dmabuf_caps(struct ibv_context *context, struct ibv_ext_dmabuf_caps *caps,
 			       size_t caps_size);
 int _ibv_ext_query_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_mr_info *info,
 			     size_t info_size);
+int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *channel,
+			      struct ibv_ext_dmabuf_event *event, size_t event_size);
 
 /* As ibv_reg_dmabuf_mr_pinned(); tells in @report, which may be NULL, how it went. */
 static inline struct ibv_mr *ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd,
@@ -187,6 +213,17 @@ static inline struct ibv_mr *ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd,
 						   struct ibv_ext_dmabuf_report *report)
 {
 	return _ibv_ext_reg_dmabuf_mr(pd, attr, report, sizeof(*report));
+}
+
+/*
+ * How a registration would go: all of it is done, short of making an MR, and
+ * undone. Returns 0 if the outcome is in @report, or an errno value: EOPNOTSUPP
+ * if the kernel cannot probe.
+ */
+static inline int ibv_ext_probe_dmabuf(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+				       struct ibv_ext_dmabuf_report *report)
+{
+	return _ibv_ext_probe_dmabuf(pd, attr, report, sizeof(*report));
 }
 
 /* Returns 0, or an errno value: EOPNOTSUPP if the kernel has no such regions. */
@@ -202,6 +239,35 @@ static inline int ibv_ext_query_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmab
 	return _ibv_ext_query_dmabuf_mr(mr, info, sizeof(*info));
 }
 
+/*
+ * Where events of the context's MRs are read. Returns NULL with errno set on
+ * failure. To be destroyed before the context is closed.
+ */
+struct ibv_ext_dmabuf_event_channel *
+ibv_ext_create_dmabuf_event_channel(struct ibv_context *context);
+
+/*
+ * Have one event with @cookie sent to @channel when @mr is revoked, at once if
+ * it was already. ibv_dereg_mr() takes back what was not read. Returns 0, or an
+ * errno value.
+ */
+int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel,
+			    void *cookie);
+
+/*
+ * Waits for an event, unless the fd is set to O_NONBLOCK. Returns 0, or an errno
+ * value: EAGAIN, there is none; EINTR; EIO, the device is gone and nothing will
+ * come any more.
+ */
+static inline int ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *channel,
+					   struct ibv_ext_dmabuf_event *event)
+{
+	return _ibv_ext_get_dmabuf_event(channel, event, sizeof(*event));
+}
+
+/* Nobody uses @channel any more. Returns 0, or an errno value. */
+int ibv_ext_destroy_dmabuf_event_channel(struct ibv_ext_dmabuf_event_channel *channel);
+
 /* A short sentence; static storage, never NULL. */
 const char *ibv_ext_dmabuf_reason_str(enum ibv_ext_dmabuf_reason reason);
 
@@ -213,10 +279,21 @@ typedef struct ibv_mr *(*_ibv_ext_reg_dmabuf_mr_fn)(struct ibv_pd *pd,
 						    const struct ibv_ext_dmabuf_mr_attr *attr,
 						    struct ibv_ext_dmabuf_report *report,
 						    size_t report_size);
+typedef int (*_ibv_ext_probe_dmabuf_fn)(struct ibv_pd *pd,
+					const struct ibv_ext_dmabuf_mr_attr *attr,
+					struct ibv_ext_dmabuf_report *report, size_t report_size);
 typedef int (*_ibv_ext_query_dmabuf_caps_fn)(struct ibv_context *context,
 					     struct ibv_ext_dmabuf_caps *caps, size_t caps_size);
 typedef int (*_ibv_ext_query_dmabuf_mr_fn)(struct ibv_mr *mr, struct ibv_ext_dmabuf_mr_info *info,
 					   size_t info_size);
+typedef struct ibv_ext_dmabuf_event_channel *(*ibv_ext_create_dmabuf_event_channel_fn)(
+	struct ibv_context *context);
+typedef int (*ibv_ext_watch_dmabuf_mr_fn)(struct ibv_mr *mr,
+					  struct ibv_ext_dmabuf_event_channel *channel,
+					  void *cookie);
+typedef int (*_ibv_ext_get_dmabuf_event_fn)(struct ibv_ext_dmabuf_event_channel *channel,
+					    struct ibv_ext_dmabuf_event *event, size_t event_size);
+typedef int (*ibv_ext_destroy_dmabuf_event_channel_fn)(struct ibv_ext_dmabuf_event_channel *channel);
 typedef const char *(*ibv_ext_dmabuf_reason_str_fn)(enum ibv_ext_dmabuf_reason reason);
 
 #ifdef __cplusplus

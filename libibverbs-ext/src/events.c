@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Events of MRs. They come through an asynchronous event file of the context,
+ * which is also sent what happens to the device and its ports.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_verbs.h>
+
+#include "ext.h"
+
+struct channel {
+	struct ibv_ext_dmabuf_event_channel base;
+	/* the kernel says it only once, and nothing after it */
+	atomic_bool device_gone;
+};
+
+static int open_events(struct ibv_context *context, int *fd)
+{
+	struct ib_uverbs_attr attr = ext_attr_fd(UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, 0);
+	struct ib_uverbs_dmabuf_caps caps;
+	int err;
+
+	/* Other kernels have such files too, but would never send an MR's event. */
+	err = ext_query_caps(context->cmd_fd, &caps);
+	if (err)
+		return err;
+	err = ext_ioctl(context->cmd_fd, UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC,
+			&attr, 1);
+	if (err)
+		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
+	*fd = attr.data_s64;
+	return 0;
+}
+
+EXPORT struct ibv_ext_dmabuf_event_channel *
+ibv_ext_create_dmabuf_event_channel(struct ibv_context *context)
+{
+	struct channel *channel;
+	int err;
+
+	channel = calloc(1, sizeof(*channel));
+	if (!channel)
+		return NULL;
+	channel->base.context = context;
+	err = open_events(context, &channel->base.fd);
+	if (err) {
+		free(channel);
+		errno = err;
+		return NULL;
+	}
+	return &channel->base;
+}
+
+EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel,
+				   void *cookie)
+{
+	struct ib_uverbs_attr attrs[] = {
+		ext_attr_handle(UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, mr->handle),
+		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->fd),
+		ext_attr_u64(UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, (uintptr_t)cookie),
+	};
+	struct ib_uverbs_dmabuf_caps caps;
+	int err;
+
+	err = ext_query_caps(mr->context->cmd_fd, &caps);
+	if (err)
+		return err;
+	err = ext_ioctl(mr->context->cmd_fd, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs,
+			3);
+	switch (err) {
+	case EPROTONOSUPPORT:
+		return EOPNOTSUPP;
+	case EBADF:
+		/*
+		 * The kernel does not have the file in this context. The contexts
+		 * are not compared before, as two may stand for one of the kernel's
+		 * (ibv_import_device()).
+		 */
+		return mr->context == channel->context ? EBADF : EINVAL;
+	default:
+		return err;
+	}
+}
+
+EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
+				     struct ibv_ext_dmabuf_event *event, size_t event_size)
+{
+	struct channel *channel = (struct channel *)base;
+	struct ib_uverbs_async_event_desc kernel;
+	struct ibv_ext_dmabuf_event out = {};
+	ssize_t size;
+
+	do {
+		if (atomic_load(&channel->device_gone))
+			return EIO;
+		size = read(base->fd, &kernel, sizeof(kernel));
+		if (size < 0)
+			return errno;
+		/* One read gives one event, never a part of it. */
+		if (size != sizeof(kernel))
+			return EIO;
+		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL)
+			atomic_store(&channel->device_gone, true);
+	} while (kernel.event_type != IB_UVERBS_EVENT_DMABUF_MR_REVOKED);
+
+	out.cookie = (void *)(uintptr_t)kernel.element;
+	out.type = kernel.event_type;
+	ext_copy_sized(event, event_size, &out, sizeof(out));
+	return 0;
+}
+
+EXPORT int ibv_ext_destroy_dmabuf_event_channel(struct ibv_ext_dmabuf_event_channel *channel)
+{
+	int err = close(channel->fd) ? errno : 0;
+
+	free(channel);
+	return err;
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Event channels: what goes over the ioctls, byte by byte, and what becomes of
+ * what the kernel's event file gives.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <rdma/ib_user_ioctl_cmds.h>
+#include <rdma/ib_user_verbs.h>
+
+#include "mock.h"
+
+#define REVOKED 0x10000
+
+static struct ibv_context *context(void)
+{
+	return &mock.devices[0].context;
+}
+
+static struct ibv_ext_dmabuf_event_channel *create(void)
+{
+	struct ibv_ext_dmabuf_event_channel *channel =
+		ibv_ext_create_dmabuf_event_channel(context());
+
+	assert_non_null(channel);
+	return channel;
+}
+
+static struct ibv_ext_dmabuf_event_channel *create_nonblocking(void)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+
+	assert_int_equal(fcntl(channel->fd, F_SETFL, O_NONBLOCK), 0);
+	return channel;
+}
+
+static void destroy(struct ibv_ext_dmabuf_event_channel *channel)
+{
+	int fd = channel->fd;
+
+	assert_int_equal(ibv_ext_destroy_dmabuf_event_channel(channel), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static void create_bytes(void **state)
+{
+	static const uint8_t expected[] = {
+		40, 0, 16, 0, 0, 0, 1, 0, /* length, object, method, attributes */
+		0,  0, 0,  0, 0, 0, 0, 0, /* reserved */
+		14, 0, 0,  0, 0, 0, 0, 0, /* driver id, reserved */
+		0,  0, 0,  0, 1, 0, 0, 0, /* attribute 0, a descriptor, mandatory */
+	};
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct mock_ioctl *call;
+
+	(void)state;
+	assert_int_equal(UVERBS_OBJECT_ASYNC_EVENT, 16);
+	mock.devices[0].driver_id = 14;
+	channel = create();
+	call = &mock.ioctls[mock.num_ioctls - 1];
+	assert_int_equal(call->length, 40);
+	assert_memory_equal(call->bytes, expected, sizeof(expected));
+	assert_ptr_equal(channel->context, context());
+	assert_true(channel->fd >= 0);
+	destroy(channel);
+}
+
+static void watch_bytes(void **state)
+{
+	uint8_t expected[] = {
+		72,   0,    7,	  0,	17,   0,    3,	  0, /* length, object, method, attrs */
+		0,    0,    0,	  0,	0,    0,    0,	  0, /* reserved */
+		14,   0,    0,	  0,	0,    0,    0,	  0, /* driver id, reserved */
+		0,    0,    0,	  0,	1,    0,    0,	  0, /* attribute 0, a handle, mandatory */
+		0x44, 0x33, 0x22, 0x11, 0,    0,    0,	  0, /* the handle */
+		1,    0,    0,	  0,	1,    0,    0,	  0, /* attribute 1, a descriptor */
+		0,    0,    0,	  0,	0,    0,    0,	  0, /* the descriptor */
+		2,    0,    8,	  0,	1,    0,    0,	  0, /* attribute 2, 8 bytes */
+		0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, /* the cookie */
+	};
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct mock_ioctl *call;
+
+	(void)state;
+	mock.devices[0].driver_id = 14;
+	channel = create();
+	expected[48] = channel->fd;
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, (void *)0x0102030405060708), 0);
+	call = &mock.ioctls[mock.num_ioctls - 1];
+	assert_int_equal(call->fd, context()->cmd_fd);
+	assert_int_equal(call->length, 72);
+	assert_memory_equal(call->bytes, expected, sizeof(expected));
+	destroy(channel);
+}
+
+static void create_errors(void **state)
+{
+	static const struct {
+		int kernel, library;
+	} errors[] = {
+		{ EPROTONOSUPPORT, EOPNOTSUPP },
+		{ EMFILE, EMFILE },
+		{ ENFILE, ENFILE },
+		{ ENOMEM, ENOMEM },
+		{ EIO, EIO },
+		{ EINVAL, EINVAL },
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		mock.event_file_err = errors[i].kernel;
+		errno = 0;
+		assert_null(ibv_ext_create_dmabuf_event_channel(context()));
+		assert_int_equal(errno, errors[i].library);
+	}
+	mock.caps.err = EPROTONOSUPPORT;
+	assert_null(ibv_ext_create_dmabuf_event_channel(context()));
+	assert_int_equal(errno, EOPNOTSUPP);
+	mock.caps.err = EIO;
+	assert_null(ibv_ext_create_dmabuf_event_channel(context()));
+	assert_int_equal(errno, EIO);
+	mock.caps.err = 0;
+	mock.event_file_err = 0;
+	mock.fail_alloc = 1;
+	mock.num_ioctls = 0;
+	assert_null(ibv_ext_create_dmabuf_event_channel(context()));
+	assert_int_equal(errno, ENOMEM);
+	/* an event file would have been left behind */
+	assert_int_equal(mock.num_ioctls, 0);
+}
+
+/* The answer to a driver id that was out of date gives no descriptor. */
+static void create_with_stale_driver_id(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel;
+
+	(void)state;
+	destroy(create());
+	mock.devices[0].driver_id = RDMA_DRIVER_MLX5;
+	channel = create();
+	assert_true(fcntl(channel->fd, F_GETFD) >= 0);
+	destroy(channel);
+}
+
+static void watch_errors(void **state)
+{
+	static const struct {
+		int kernel, library;
+	} errors[] = {
+		{ EPROTONOSUPPORT, EOPNOTSUPP },
+		{ EOPNOTSUPP, EOPNOTSUPP },
+		{ EINVAL, EINVAL },
+		{ ENOENT, ENOENT },
+		{ ENOMEM, ENOMEM },
+		{ EIO, EIO },
+		{ EBUSY, EBUSY },
+		{ EBADF, EBADF },
+	};
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		mock.watch_err = errors[i].kernel;
+		assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL),
+				 errors[i].library);
+	}
+	mock.caps.err = EPROTONOSUPPORT;
+	mock.watch_err = EINVAL;
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL), EOPNOTSUPP);
+	destroy(channel);
+}
+
+/* The kernel decides: two structs may be one context of its own. */
+static void watch_in_another_context(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+
+	(void)state;
+	mock.mr.context = &mock_add_device(RDMA_DRIVER_RXE)->context;
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL), 0);
+	assert_int_equal(mock.ioctls[mock.num_ioctls - 1].fd, mock.mr.context->cmd_fd);
+	mock.watch_err = EBADF;
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL), EINVAL);
+	destroy(channel);
+}
+
+static void send_event(uint64_t element, uint32_t type)
+{
+	struct ib_uverbs_async_event_desc desc = { .element = element, .event_type = type };
+
+	assert_int_equal(send(mock.events, &desc, sizeof(desc), 0), 16);
+}
+
+static void events(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	struct ibv_ext_dmabuf_event event, before;
+
+	(void)state;
+	memset(&before, 0x5a, sizeof(before));
+	event = before;
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+	assert_memory_equal(&event, &before, sizeof(event));
+
+	send_event(0x0102030405060708, REVOKED);
+	send_event(0, REVOKED);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
+	assert_ptr_equal(event.cookie, 0x0102030405060708);
+	assert_int_equal(event.type, IBV_EXT_DMABUF_EVENT_REVOKED);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
+	assert_null(event.cookie);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+	destroy(channel);
+}
+
+/* Ports go up and down, and a newer kernel may have more to say. */
+static void other_events(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	struct ibv_ext_dmabuf_event event;
+	uint32_t type;
+
+	(void)state;
+	for (type = 0; type <= IBV_EVENT_WQ_FATAL; type++)
+		if (type != IBV_EVENT_DEVICE_FATAL)
+			send_event(1, type);
+	send_event(1, REVOKED + 1);
+	send_event(1, UINT32_MAX);
+	send_event(2, REVOKED);
+	send_event(1, IBV_EVENT_PORT_ACTIVE);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
+	assert_ptr_equal(event.cookie, 2);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+	destroy(channel);
+}
+
+/* Who waits must not wait for ever, nor who comes later. */
+static void device_removed(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct ibv_ext_dmabuf_event event;
+
+	(void)state;
+	send_event(5, REVOKED);
+	send_event(0, IBV_EVENT_DEVICE_FATAL);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
+	assert_ptr_equal(event.cookie, 5);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	destroy(channel);
+
+	/* it is the channel that has ended, not all of them */
+	channel = create_nonblocking();
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+	destroy(channel);
+}
+
+static void bad_reads(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct ibv_ext_dmabuf_event event;
+	int fd = channel->fd;
+
+	(void)state;
+	assert_int_equal(send(mock.events, "half an event", 8, 0), 8);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	channel->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	close(channel->fd);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EBADF);
+	assert_int_equal(ibv_ext_destroy_dmabuf_event_channel(channel), EBADF);
+	close(fd);
+}
+
+static void event_of_another_age(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct {
+		struct ibv_ext_dmabuf_event known;
+		uint8_t more[16];
+	} newer;
+	unsigned int i;
+
+	(void)state;
+	memset(&newer, 0x5a, sizeof(newer));
+	send_event(7, REVOKED);
+	assert_int_equal(_ibv_ext_get_dmabuf_event(channel, &newer.known, sizeof(void *)), 0);
+	assert_ptr_equal(newer.known.cookie, 7);
+	assert_int_equal(newer.known.type, 0x5a5a5a5a);
+	send_event(8, REVOKED);
+	assert_int_equal(_ibv_ext_get_dmabuf_event(channel, &newer.known, sizeof(newer) - 8), 0);
+	assert_ptr_equal(newer.known.cookie, 8);
+	assert_int_equal(newer.known.type, IBV_EXT_DMABUF_EVENT_REVOKED);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(newer.more[i], 0);
+	assert_int_equal(newer.more[8], 0x5a);
+	destroy(channel);
+}
+
+struct waiter {
+	struct ibv_ext_dmabuf_event_channel *channel;
+	pthread_t thread;
+	struct ibv_ext_dmabuf_event event;
+	int err;
+	atomic_bool done;
+};
+
+static void *wait_for_event(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	waiter->err = ibv_ext_get_dmabuf_event(waiter->channel, &waiter->event);
+	waiter->done = true;
+	return NULL;
+}
+
+static void start(struct waiter *waiter, struct ibv_ext_dmabuf_event_channel *channel)
+{
+	*waiter = (struct waiter){ .channel = channel };
+	assert_int_equal(pthread_create(&waiter->thread, NULL, wait_for_event, waiter), 0);
+	usleep(50000);
+	assert_false(waiter->done);
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void blocks(void **state)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct waiter waiter;
+
+	(void)state;
+	start(&waiter, channel);
+	/* still waits after a port's event */
+	send_event(1, IBV_EVENT_PORT_ERR);
+	usleep(50000);
+	assert_false(waiter.done);
+	send_event(2, REVOKED);
+	assert_int_equal(pthread_join(waiter.thread, NULL), 0);
+	assert_int_equal(waiter.err, 0);
+	assert_ptr_equal(waiter.event.cookie, 2);
+
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	start(&waiter, channel);
+	/* one could come before the thread sleeps again */
+	while (!waiter.done) {
+		pthread_kill(waiter.thread, SIGUSR1);
+		usleep(1000);
+	}
+	assert_int_equal(pthread_join(waiter.thread, NULL), 0);
+	assert_int_equal(waiter.err, EINTR);
+	destroy(channel);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, mock_setup, mock_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(create_bytes),
+		TEST(watch_bytes),
+		TEST(create_errors),
+		TEST(create_with_stale_driver_id),
+		TEST(watch_errors),
+		TEST(watch_in_another_context),
+		TEST(events),
+		TEST(other_events),
+		TEST(device_removed),
+		TEST(bad_reads),
+		TEST(event_of_another_age),
+		TEST(blocks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
