@@ -18,6 +18,7 @@ downloads=$repo/build/downloads
 work=$repo/build/kernel
 kernels=$repo/build/kernels
 tree=$work/linux-6.12
+uapi_header=include/uapi/rdma/ib_user_dmabuf.h
 tool=${0##*/}
 jobs=${JOBS:-$(nproc)}
 mkdir -p "$work" "$kernels"
