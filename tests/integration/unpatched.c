@@ -37,6 +37,9 @@ static void expect_unsupported(struct fixture *f, const struct ibv_ext_dmabuf_mr
 	assert_null(ibv_ext_reg_dmabuf_mr(f->pd, attr, NULL));
 	assert_errno(errno, EOPNOTSUPP, "without a report, %s", what);
 
+	assert_errno(ibv_ext_probe_dmabuf(f->pd, attr, &report), EOPNOTSUPP,
+		     "ibv_ext_probe_dmabuf, %s", what);
+
 	errno = 0;
 	assert_null(ibv_reg_dmabuf_mr_pinned(f->pd, attr->offset, attr->length, attr->iova,
 					     attr->fd, attr->access, attr->pin_flags));
@@ -105,6 +108,22 @@ static void query(void **state)
 	deregister(mr);
 }
 
+/* That kernel has such files, but not our events. */
+static void events(void **state)
+{
+	struct fixture *f = *state;
+	struct ibv_ext_dmabuf_event_channel channel = { .context = f->context, .fd = -1 };
+	struct ibv_mr *mr = ibv_reg_mr(f->pd, &channel, sizeof(channel), 0);
+
+	assert_non_null(mr);
+	errno = 0;
+	assert_null(ibv_ext_create_dmabuf_event_channel(f->context));
+	assert_errno(errno, EOPNOTSUPP, "ibv_ext_create_dmabuf_event_channel");
+	assert_errno(ibv_ext_watch_dmabuf_mr(mr, &channel, NULL), EOPNOTSUPP,
+		     "ibv_ext_watch_dmabuf_mr");
+	deregister(mr);
+}
+
 static void bits_without_asking(void **state)
 {
 	struct fixture *f = *state;
@@ -137,10 +156,8 @@ static void bits_without_asking(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(caps),
-		TEST(registration),
-		TEST(query),
-		TEST(bits_without_asking),
+		TEST(caps),   TEST(registration),	 TEST(query),
+		TEST(events), TEST(bits_without_asking),
 	};
 
 	return cmocka_run_group_tests_name("unpatched kernel", tests, NULL, NULL);
