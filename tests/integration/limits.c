@@ -8,73 +8,18 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
 #include "test.h"
 
-#define NOBODY 65534
 #define SIZE (16 * PAGE)
-
-/* What went wrong in a child; its exit status */
-struct complaint {
-	char text[256];
-};
-
-/* Shared with the children of a test */
-static struct complaint *complaint;
-
-#define child_check(condition, ...)                                                      \
-	do {                                                                             \
-		if (!(condition)) {                                                      \
-			snprintf(complaint->text, sizeof(complaint->text), __VA_ARGS__); \
-			_exit(1);                                                        \
-		}                                                                        \
-	} while (0)
-
-static int group_setup(void **state)
-{
-	(void)state;
-	complaint = mmap(NULL, sizeof(*complaint), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return complaint == MAP_FAILED;
-}
-
-/* @body runs in a child, with a device context of its own. */
-static void in_child(void (*body)(struct ibv_pd *pd, struct dmabuf *buf), struct dmabuf *buf)
-{
-	pid_t pid = fork();
-	int status;
-
-	assert_true(pid >= 0);
-	if (!pid) {
-		struct ibv_context *context = open_device();
-		struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
-
-		child_check(pd, "no device");
-		body(pd, buf);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
-		fail_msg("in the child: %s", complaint->text);
-	assert_int_equal(status, 0);
-}
-
-/* Without CAP_IPC_LOCK, under RLIMIT_MEMLOCK. */
-static void become_limited(size_t limit)
-{
-	struct rlimit rlimit = { .rlim_cur = limit, .rlim_max = limit };
-
-	child_check(!setrlimit(RLIMIT_MEMLOCK, &rlimit), "setrlimit");
-	child_check(!setresuid(NOBODY, NOBODY, NOBODY), "setresuid");
-}
 
 static void child_refused(struct ibv_pd *pd, struct dmabuf *buf, uint64_t length, int err)
 {
@@ -380,5 +325,5 @@ int main(void)
 		TEST(killed_with_threads),
 	};
 
-	return cmocka_run_group_tests_name("limits", tests, group_setup, NULL);
+	return cmocka_run_group_tests_name("limits", tests, child_group_setup, NULL);
 }

@@ -127,6 +127,22 @@ int raw_query_dmabuf_mr(int cmd_fd, uint32_t handle, void *info, uint16_t size)
 	return execute(cmd_fd, &msg);
 }
 
+int raw_probe_dmabuf(int cmd_fd, const struct raw_region *region, void *probe, uint16_t size)
+{
+	uint32_t fd = region->fd;
+	struct message msg;
+
+	start(&msg, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_PROBE_DMABUF);
+	add_in(&msg, UVERBS_ATTR_PROBE_DMABUF_OFFSET, &region->offset, sizeof(region->offset));
+	add_in(&msg, UVERBS_ATTR_PROBE_DMABUF_LENGTH, &region->length, sizeof(region->length));
+	add_in(&msg, UVERBS_ATTR_PROBE_DMABUF_IOVA, &region->iova, sizeof(region->iova));
+	add_in(&msg, UVERBS_ATTR_PROBE_DMABUF_FD, &fd, sizeof(fd));
+	add_in(&msg, UVERBS_ATTR_PROBE_DMABUF_ACCESS_FLAGS, &region->access,
+	       sizeof(region->access));
+	add_out(&msg, UVERBS_ATTR_PROBE_DMABUF_RESP, probe, size);
+	return execute(cmd_fd, &msg);
+}
+
 /* The sizes of command and response are counted in words, the header included. */
 static struct ib_uverbs_cmd_hdr command_header(uint32_t command, size_t in_size, size_t out_size)
 {
