@@ -4,98 +4,10 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include <infiniband/verbs_ext.h>
-
 #include "common.h"
-#include "fixture.h"
-#include "rc_pair.h"
-
-struct rdma {
-	struct usage before;
-	struct ibv_context *context;
-	struct ibv_pd *pd;
-	struct rc_pair pair;
-	uint32_t pin_flags; /* of registrations */
-	size_t size;
-	void *local;
-	struct ibv_mr *local_mr;
-};
-
-static void rdma_setup(struct rdma *r, size_t size)
-{
-	memset(r, 0, sizeof(*r));
-	r->size = size;
-	usage_read(&r->before);
-	r->context = open_device();
-	if (!r->context)
-		fail_msg("cannot open " DEVICE ": %s", strerror(errno));
-	r->pd = ibv_alloc_pd(r->context);
-	assert_non_null(r->pd);
-	OK(rc_pair_create(&r->pair, r->pd));
-	r->local = calloc(1, size);
-	assert_non_null(r->local);
-	r->local_mr = ibv_reg_mr(r->pd, r->local, size, ACCESS_ALL);
-	assert_non_null(r->local_mr);
-}
-
-static void rdma_teardown(struct rdma *r)
-{
-	OK(ibv_dereg_mr(r->local_mr));
-	free(r->local);
-	rc_pair_destroy(&r->pair);
-	OK(ibv_dealloc_pd(r->pd));
-	OK(ibv_close_device(r->context));
-	assert_usage(&r->before, "after the test");
-}
-
-/* With the owner's consent to a revoke, if the kernel knows of such. */
-static void rdma_allow_revoke(struct rdma *r)
-{
-	struct ibv_ext_dmabuf_caps caps;
-
-	OK(ibv_ext_query_dmabuf_caps(r->context, &caps));
-	if (caps.access_flags & IBV_EXT_ACCESS_DMABUF_ALLOW_REVOKE)
-		r->pin_flags = IBV_EXT_DMABUF_PIN_ALLOW_REVOKE;
-}
-
-static struct ibv_mr *rdma_try_register(struct rdma *r, int fd)
-{
-	return ibv_reg_dmabuf_mr_pinned(r->pd, 0, r->size, 0, fd, ACCESS_ALL, r->pin_flags);
-}
-
-static struct ibv_mr *rdma_register(struct rdma *r, int fd)
-{
-	struct ibv_mr *mr = rdma_try_register(r, fd);
-
-	if (!mr)
-		fail_msg("registration: %s", strerrorname(errno));
-	return mr;
-}
-
-static int rdma_write(struct rdma *r, struct ibv_mr *mr, uint8_t value)
-{
-	struct rc_bytes from = {
-		.addr = (uintptr_t)r->local,
-		.length = r->size,
-		.key = r->local_mr->lkey,
-	};
-
-	memset(r->local, value, r->size);
-	return rc_write(&r->pair, from, 0, mr->rkey);
-}
-
-/*
- * After a failure. With new QPs: in the old ones rxe may still be about to enter
- * the error state, and packets of the old connection may be on their way.
- */
-static int reconnect(struct rdma *r)
-{
-	rc_pair_destroy(&r->pair);
-	return rc_pair_create(&r->pair, r->pd);
-}
+#include "rdma.h"
 
 static void test_rxe_registers(void **state)
 {
@@ -184,17 +96,17 @@ static void assert_dead(struct rdma *r, struct ibv_mr *mr)
 	struct rc_bytes dead = { .length = PAGE + 1, .key = mr->lkey };
 
 	assert_int_equal(rdma_write(r, mr, 0xee), IBV_WC_REM_ACCESS_ERR);
-	OK(reconnect(r));
+	OK(rdma_reconnect(r));
 	assert_int_equal(rc_read(&r->pair, local, 1, mr->rkey), IBV_WC_REM_ACCESS_ERR);
-	OK(reconnect(r));
+	OK(rdma_reconnect(r));
 	assert_int_equal(rc_fetch_add(&r->pair, word, 8, mr->rkey, 1), IBV_WC_REM_ACCESS_ERR);
-	OK(reconnect(r));
+	OK(rdma_reconnect(r));
 	assert_int_equal(rc_write(&r->pair, dead, local.addr, r->local_mr->rkey),
 			 IBV_WC_LOC_PROT_ERR);
-	OK(reconnect(r));
+	OK(rdma_reconnect(r));
 	assert_int_equal(rc_read(&r->pair, dead, local.addr, r->local_mr->rkey),
 			 IBV_WC_LOC_PROT_ERR);
-	OK(reconnect(r));
+	OK(rdma_reconnect(r));
 }
 
 struct writer {
@@ -263,7 +175,7 @@ static void revoke_under_traffic(struct state *s, enum dmabuf_test_memory memory
 	assert_int_equal(info.charged, 0);
 
 	/* It stays dead, also when the exporter changes its mind. */
-	OK(reconnect(&r));
+	OK(rdma_reconnect(&r));
 	assert_dead(&r, writer.mr);
 	OK(exporter_revoke(s->dev, fd, 5000, &result));
 	OK(exporter_unrevoke(s->dev, fd));
@@ -377,7 +289,7 @@ static void race_once(struct racer *racer)
 		race_wrong(racer, "deregistration", errno);
 	if (status != IBV_WC_SUCCESS) {
 		racer->failed++;
-		err = reconnect(r);
+		err = rdma_reconnect(r);
 		if (err)
 			race_wrong(racer, "connection", err);
 	}

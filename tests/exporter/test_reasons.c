@@ -1,0 +1,627 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Why a registration fails, as the kernel has it: every reason that this kernel
+ * can be brought to give over rxe. A probe tells the reason, and the errno value
+ * with which the registration then fails; neither leaves anything behind.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "common.h"
+#include "parameter.h"
+#include "raw_ioctl.h"
+#include "rdma.h"
+
+#define SIZE (16 * PAGE)
+
+#define PINNED IB_UVERBS_ACCESS_DMABUF_PINNED
+#define REQUIRE_P2P IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P
+#define ALLOW_REVOKE IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE
+
+static struct raw_region all_of(const struct rdma *r, int fd)
+{
+	return (struct raw_region){
+		.pd = r->pd->handle,
+		.fd = fd,
+		.length = SIZE,
+		.access = ACCESS_ALL | PINNED,
+	};
+}
+
+static int probe(const struct rdma *r, const struct raw_region *region,
+		 struct ib_uverbs_dmabuf_probe *probe)
+{
+	memset(probe, 0xa5, sizeof(*probe));
+	return raw_probe_dmabuf(r->context->cmd_fd, region, probe, sizeof(*probe));
+}
+
+static int register_region(const struct rdma *r, const struct raw_region *region)
+{
+	struct raw_mr mr;
+	int err;
+
+	err = raw_reg_dmabuf_mr(r->context->cmd_fd, region, &mr);
+	if (!err)
+		OK(raw_dereg_mr(r->context->cmd_fd, mr.handle));
+	return err;
+}
+
+static void expect(const struct rdma *r, const struct raw_region *region, int err,
+		   enum ib_uverbs_dmabuf_reason reason, const char *what)
+{
+	struct ib_uverbs_dmabuf_probe result;
+	struct usage before;
+
+	usage_read(&before);
+	assert_errno(probe(r, region, &result), 0, "probe of %s", what);
+	assert_errno(result.err, err, "probe of %s", what);
+	if (result.reason != reason)
+		fail_msg("probe of %s: reason %u, expected %u", what, result.reason, reason);
+	assert_usage(&before, "after the probe");
+	assert_errno(register_region(r, region), err, "registration of %s", what);
+	assert_usage(&before, "after the registration");
+}
+
+#define EXPECT(r, region, err, reason, what) \
+	expect(r, region, err, IB_UVERBS_DMABUF_REASON_##reason, what)
+
+/* What is wrong without looking at the dma-buf, in the order of the checks. */
+static void test_wrong_requests(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct raw_region good, region;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	good = all_of(&r, fd);
+
+	region = good;
+	region.iova = 1;
+	EXPECT(&r, &region, EINVAL, MISALIGNED, "another place in the page");
+	region.access = ~0U;
+	EXPECT(&r, &region, EINVAL, MISALIGNED, "that and all flags");
+
+	region = good;
+	region.access = PINNED | IBV_ACCESS_REMOTE_WRITE;
+	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "remote write without local write");
+	region.access = PINNED | IBV_ACCESS_REMOTE_ATOMIC;
+	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "atomics without local write");
+	region.access = PINNED | ACCESS_ALL | IBV_ACCESS_MW_BIND;
+	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "memory windows");
+	region.access = PINNED | ACCESS_ALL | IBV_ACCESS_ON_DEMAND;
+	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "on-demand paging");
+	region.access = PINNED | ACCESS_ALL | 1U << 19;
+	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "the bit after the last");
+
+	region.access = ACCESS_ALL | REQUIRE_P2P;
+	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "REQUIRE_P2P alone");
+	region.access = ACCESS_ALL | ALLOW_REVOKE;
+	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "ALLOW_REVOKE alone");
+	region.access = ACCESS_ALL | REQUIRE_P2P | ALLOW_REVOKE;
+	region.fd = -1;
+	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "both and no descriptor");
+
+	region = good;
+	region.offset = region.iova = -PAGE;
+	region.length = PAGE + 1;
+	EXPECT(&r, &region, EINVAL, BAD_RANGE, "an iova that wraps");
+
+	c = counters(s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* Then the dma-buf is looked at, before its exporter is asked. */
+static void test_wrong_buffers(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct raw_region region;
+	struct rdma r;
+	int fd, null;
+
+	rdma_setup(&r, SIZE);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_true(null >= 0);
+	region = all_of(&r, -1);
+	EXPECT(&r, &region, EBADF, BAD_FD, "no descriptor");
+	region.fd = null;
+	EXPECT(&r, &region, EINVAL, BAD_FD, "/dev/null");
+	close(null);
+
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	region = all_of(&r, fd);
+	region.length = 0;
+	EXPECT(&r, &region, EINVAL, BAD_RANGE, "nothing");
+	region.length = SIZE + 1;
+	EXPECT(&r, &region, EINVAL, BAD_RANGE, "a byte too many");
+	region.offset = region.iova = SIZE;
+	region.length = 1;
+	EXPECT(&r, &region, EINVAL, BAD_RANGE, "a byte behind the end");
+	region.offset = -PAGE;
+	region.iova = 0;
+	region.length = PAGE;
+	EXPECT(&r, &region, EINVAL, BAD_RANGE, "an offset that wraps");
+	c = counters(s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	close(fd);
+
+	fd = create_args(s, (struct dmabuf_test_create){ .mode = DMABUF_TEST_DYNAMIC,
+							 .flags = DMABUF_TEST_READ_ONLY,
+							 .size = SIZE });
+	region = all_of(&r, fd);
+	EXPECT(&r, &region, EACCES, READ_ONLY_FD, "writing to a read-only descriptor");
+	region.access = PINNED | IBV_ACCESS_LOCAL_WRITE;
+	EXPECT(&r, &region, EACCES, READ_ONLY_FD, "local writes to it");
+	c = counters(s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	region.access = PINNED | IBV_ACCESS_REMOTE_READ;
+	EXPECT(&r, &region, 0, NONE, "reading it");
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* With a policy in the way the exporter is not asked for anything. */
+static void test_policy(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct raw_region region;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	region = all_of(&r, fd);
+	parameter_set(PIN_POLICY, "revocable");
+	EXPECT(&r, &region, EPERM, POLICY, "a region that cannot be revoked");
+	parameter_set(PIN_POLICY, "off");
+	region.access |= ALLOW_REVOKE;
+	EXPECT(&r, &region, EPERM, POLICY, "any pin");
+	c = counters(s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	parameter_set(PIN_POLICY, "revocable");
+	EXPECT(&r, &region, 0, NONE, "a revocable region");
+	assert_idle(s, fd);
+	parameters_reset();
+	close(fd);
+	rdma_teardown(&r);
+}
+
+static int policy_teardown(void **state)
+{
+	parameters_reset();
+	return teardown(state);
+}
+
+static void over_the_limit(struct ibv_pd *pd, struct dmabuf *buf)
+{
+	struct raw_region region = {
+		.pd = pd->handle,
+		.fd = buf->fd,
+		.length = 1,
+		.access = ACCESS_ALL | PINNED,
+	};
+	struct ib_uverbs_dmabuf_probe probe;
+	struct raw_mr mr;
+	int err;
+
+	become_limited(SIZE - 1);
+	err = raw_probe_dmabuf(pd->context->cmd_fd, &region, &probe, sizeof(probe));
+	child_check(!err, "probe: %s", strerrorname(err));
+	child_check(probe.err == ENOMEM && probe.reason == IB_UVERBS_DMABUF_REASON_MEMLOCK,
+		    "probe: %s, reason %u", strerrorname(probe.err), probe.reason);
+	child_check(probe.charge == SIZE && probe.memlock_limit == SIZE - 1 && !probe.memlock_used,
+		    "wrong numbers");
+	err = raw_reg_dmabuf_mr(pd->context->cmd_fd, &region, &mr);
+	child_check(err == ENOMEM, "registration: %s", strerrorname(err));
+}
+
+static void test_memory_limit(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct dmabuf buf = {};
+
+	buf.fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	in_child(over_the_limit, &buf);
+	c = counters(s, buf.fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	close(buf.fd);
+}
+
+/* The same answers for all that want the same of the exporter. */
+static void expect_each(struct state *s, const struct rdma *r, int fd, int err,
+			enum ib_uverbs_dmabuf_reason reason, const char *what)
+{
+	static const uint32_t bits[] = { 0, PINNED, PINNED | ALLOW_REVOKE };
+	struct dmabuf_test_counters before = counters(s, fd), after;
+	struct raw_region region = all_of(r, fd);
+	unsigned int i;
+	int op;
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		region.access = ACCESS_ALL | bits[i];
+		expect(r, &region, err, reason, what);
+		after = counters(s, fd);
+		for (op = DMABUF_TEST_ATTACHES; op < DMABUF_TEST_CPU_BEGINS; op += 2)
+			assert_int_equal(exporter_now(&after, op), exporter_now(&before, op));
+	}
+}
+
+#define EXPECT_EACH(s, r, fd, err, reason, what) \
+	expect_each(s, r, fd, err, IB_UVERBS_DMABUF_REASON_##reason, what)
+
+static void test_refused(void **state)
+{
+	/* as drivers have them; the kernel must not take the last three for its own */
+	static const int errors[] = { EINVAL, EPERM,  EBUSY,  EOPNOTSUPP, EXDEV,
+				      EIO,    EAGAIN, EACCES, EBADF,	  ENOSPC };
+	struct state *s = *state;
+	struct rdma r;
+	size_t i;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, DMABUF_TEST_ALWAYS, errors[i],
+				   0));
+		EXPECT_EACH(s, &r, fd, errors[i], EXPORTER_REFUSED_ATTACH, "a refused attach");
+		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, 0, 0, 0));
+
+		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, DMABUF_TEST_ALWAYS, errors[i],
+				   0));
+		EXPECT_EACH(s, &r, fd, errors[i], EXPORTER_REFUSED_PIN, "a refused pin");
+		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, 0, 0, 0));
+	}
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, DMABUF_TEST_ALWAYS, ENOMEM, 0));
+	EXPECT_EACH(s, &r, fd, ENOMEM, NO_MEMORY, "an attach without memory");
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, 0, 0, 0));
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, DMABUF_TEST_ALWAYS, ENOMEM, 0));
+	EXPECT_EACH(s, &r, fd, ENOMEM, NO_MEMORY, "a pin without memory");
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, 0, 0, 0));
+	EXPECT_EACH(s, &r, fd, 0, NONE, "nothing");
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* An exporter without a pin operation, which wants to be able to call back. */
+static void test_static_attach_refused(void **state)
+{
+	struct state *s = *state;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create_args(s, (struct dmabuf_test_create){
+				    .mode = DMABUF_TEST_REVOKING,
+				    .flags = DMABUF_TEST_NO_PIN | DMABUF_TEST_REQUIRE_DYNAMIC,
+				    .size = SIZE,
+			    });
+	EXPECT_EACH(s, &r, fd, EOPNOTSUPP, EXPORTER_REFUSED_ATTACH, "a static attachment");
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* The pin of another importer is in the way, and is not of this one's kind. */
+static void test_conflict(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_counters c;
+	struct rdma r;
+	int fd;
+
+	if (!have_device_memory(s))
+		skip_because("no device with memory");
+	rdma_setup(&r, SIZE);
+	fd = create_args(s, (struct dmabuf_test_create){
+				    .mode = DMABUF_TEST_MIGRATING,
+				    .memory = DMABUF_TEST_DEVICE_MEMORY,
+				    .flags = DMABUF_TEST_KEEP_P2P,
+				    .size = SIZE,
+			    });
+	OK(exporter_attach(s->importer, fd, DMABUF_TEST_ATTACH_DYNAMIC | DMABUF_TEST_ATTACH_P2P));
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_PIN));
+	EXPECT_EACH(s, &r, fd, 0, NONE, "a pin beside one of its kind");
+	OK(exporter_attach(s->other, fd, DMABUF_TEST_ATTACH_DYNAMIC));
+	EXPECT_EACH(s, &r, fd, EINVAL, EXPORTER_CONFLICT, "a pin that cannot be had");
+	c = counters(s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_MOVES], 0);
+
+	/* Without the pin the memory can go where all reach it. */
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_UNPIN));
+	EXPECT_EACH(s, &r, fd, 0, NONE, "a pin that migrates");
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
+	OK(exporter_step(s->other, DMABUF_TEST_STEP_DETACH));
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* MAP_FAILED is left out: 6.12 warns in dma_buf_vmap() when an exporter's fails. */
+static void test_no_cpu_access(void **state)
+{
+	static const enum dmabuf_test_mode modes[] = { DMABUF_TEST_STATIC, DMABUF_TEST_DYNAMIC,
+						       DMABUF_TEST_REVOKING };
+	struct state *s = *state;
+	struct rdma r;
+	size_t i;
+	int fd;
+
+	print_message("MAP_FAILED: not provoked, this kernel warns when a vmap fails\n");
+	rdma_setup(&r, SIZE);
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		fd = create_args(s, (struct dmabuf_test_create){
+					    .mode = modes[i],
+					    .flags = DMABUF_TEST_NO_VMAP,
+					    .size = SIZE,
+				    });
+		EXPECT_EACH(s, &r, fd, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
+		close(fd);
+	}
+	if (have_device_memory(s)) {
+		fd = create_args(s, (struct dmabuf_test_create){
+					    .mode = DMABUF_TEST_DYNAMIC,
+					    .memory = DMABUF_TEST_DEVICE_MEMORY,
+					    .segment = PAGE,
+					    .size = SIZE,
+				    });
+		EXPECT_EACH(s, &r, fd, EOPNOTSUPP, NO_CPU_ACCESS, "scattered device memory");
+		close(fd);
+	}
+	rdma_teardown(&r);
+}
+
+static void test_revoked(void **state)
+{
+	struct state *s = *state;
+	struct dmabuf_test_revoke result;
+	struct ibv_mr *mr;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	mr = rdma_register(&r, fd);
+	OK(exporter_revoke(s->dev, fd, 5000, &result));
+	/* Beside the MR that died and alone: a dead pin is not joined. */
+	EXPECT_EACH(s, &r, fd, ENODEV, REVOKED, "a revoked buffer");
+	OK(ibv_dereg_mr(mr));
+	EXPECT_EACH(s, &r, fd, ENODEV, REVOKED, "a revoked buffer");
+	assert_idle(s, fd);
+	OK(exporter_unrevoke(s->dev, fd));
+	EXPECT_EACH(s, &r, fd, 0, NONE, "a buffer given back");
+	close(fd);
+
+	/* Not at attach but at the pin: it was revoked in between. */
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, DMABUF_TEST_ALWAYS, ENODEV, 0));
+	EXPECT_EACH(s, &r, fd, ENODEV, REVOKED, "a buffer revoked before the pin");
+	close(fd);
+	rdma_teardown(&r);
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+/* Interrupts a thread some time later. */
+struct interrupter {
+	pthread_t thread;
+	pthread_t victim;
+	unsigned int after_ms;
+};
+
+static void *interrupter_main(void *arg)
+{
+	struct interrupter *i = arg;
+
+	sleep_ms(i->after_ms);
+	pthread_kill(i->victim, SIGINT);
+	return NULL;
+}
+
+static void interrupt_soon(struct interrupter *i, bool restart)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = restart ? SA_RESTART : 0 };
+
+	assert_int_equal(sigaction(SIGINT, &action, NULL), 0);
+	i->victim = pthread_self();
+	i->after_ms = 300;
+	assert_int_equal(pthread_create(&i->thread, NULL, interrupter_main, i), 0);
+}
+
+static void interrupt_done(struct interrupter *i)
+{
+	assert_int_equal(pthread_join(i->thread, NULL), 0);
+	signal(SIGINT, SIG_DFL);
+}
+
+/*
+ * The program sees EINTR, of the probe as of the registration, or nothing if it
+ * asked for the call to be restarted.
+ */
+static void test_interrupted_in_the_pin(void **state)
+{
+	struct state *s = *state;
+	struct ib_uverbs_dmabuf_probe result;
+	struct dmabuf_test_counters c;
+	struct interrupter interrupter;
+	struct raw_region region;
+	struct usage before;
+	struct rdma r;
+	double start;
+	int fd, i;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	region = all_of(&r, fd);
+	usage_read(&before);
+	for (i = 0; i < 4; i++) {
+		bool is_probe = i % 2, restart = i >= 2;
+		int err;
+
+		OK(exporter_behave_interruptible(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 10000));
+		start = seconds();
+		interrupt_soon(&interrupter, restart);
+		err = is_probe ? probe(&r, &region, &result) : register_region(&r, &region);
+		assert_true(seconds() - start < 9);
+		interrupt_done(&interrupter);
+		assert_errno(err, restart ? 0 : EINTR, is_probe ? "probe" : "registration");
+		if (is_probe && restart) {
+			assert_errno(result.err, 0, "probe");
+			assert_int_equal(result.reason, IB_UVERBS_DMABUF_REASON_NONE);
+		}
+		c = counters(s, fd);
+		assert_int_equal(c.count[DMABUF_TEST_DELAYS], i + 1);
+		assert_idle(s, fd);
+		assert_usage(&before, "after the interruption");
+	}
+	close(fd);
+	rdma_teardown(&r);
+}
+
+struct pinner {
+	pthread_t thread;
+	struct rdma *rdma;
+	struct raw_region region;
+	int err;
+};
+
+static void *pinner_main(void *arg)
+{
+	struct pinner *p = arg;
+	struct raw_mr mr;
+
+	p->err = raw_reg_dmabuf_mr(p->rdma->context->cmd_fd, &p->region, &mr);
+	if (!p->err)
+		p->err = raw_dereg_mr(p->rdma->context->cmd_fd, mr.handle);
+	return NULL;
+}
+
+/* While another thread makes the pin, which no signal shortens. */
+static void test_interrupted_behind_another(void **state)
+{
+	struct state *s = *state;
+	struct ib_uverbs_dmabuf_probe result;
+	struct interrupter interrupter;
+	struct dmabuf_test_counters c;
+	struct pinner pinner;
+	struct rdma r;
+	double start;
+	int fd, err, i;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	for (i = 0; i < 2; i++) {
+		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 2000));
+		start = seconds();
+		pinner = (struct pinner){ .rdma = &r, .region = all_of(&r, fd) };
+		assert_int_equal(pthread_create(&pinner.thread, NULL, pinner_main, &pinner), 0);
+		do {
+			c = counters(s, fd);
+		} while (c.count[DMABUF_TEST_DELAYS] == (unsigned int)i);
+		interrupt_soon(&interrupter, false);
+		err = i ? probe(&r, &pinner.region, &result) : register_region(&r, &pinner.region);
+		assert_true(seconds() - start < 1.8);
+		interrupt_done(&interrupter);
+		assert_errno(err, EINTR, i ? "probe" : "registration");
+		assert_int_equal(pthread_join(pinner.thread, NULL), 0);
+		assert_elapsed(start, 2);
+		assert_errno(pinner.err, 0, "the other registration");
+		assert_idle(s, fd);
+	}
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* What the kernel has for "start the call again", which no program may see */
+#define ERESTARTSYS 512
+
+/* No signal came, so nothing starts the call again. */
+static void test_exporter_says_interrupted(void **state)
+{
+	static const int errors[] = { EINTR, ERESTARTSYS };
+	static const enum dmabuf_test_op ops[] = { DMABUF_TEST_OP_ATTACH, DMABUF_TEST_OP_PIN };
+	struct state *s = *state;
+	struct rdma r;
+	size_t i, j;
+	int fd;
+
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		for (j = 0; j < ARRAY_SIZE(ops); j++) {
+			OK(exporter_behave(s->dev, fd, ops[j], DMABUF_TEST_ALWAYS, errors[i], 0));
+			EXPECT_EACH(s, &r, fd, EINTR, INTERRUPTED, "an exporter that gave up");
+			OK(exporter_behave(s->dev, fd, ops[j], 0, 0, 0));
+		}
+	}
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* A wait of 30 s, once by a probe and once by a registration. */
+static void test_timed_out(void **state)
+{
+	struct state *s = *state;
+	struct raw_region region;
+	struct rdma r;
+	double start;
+	int fd;
+
+	if (!getenv("TEST_SLOW"))
+		skip_because("takes a minute; TEST_SLOW=1 in the environment");
+	rdma_setup(&r, SIZE);
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	region = all_of(&r, fd);
+	OK(exporter_fence(s->dev, fd, DMABUF_TEST_NEVER));
+	start = seconds();
+	EXPECT(&r, &region, ETIMEDOUT, TIMED_OUT, "a fence that never signals");
+	assert_elapsed(start, 60);
+	assert_true(seconds() - start < 70);
+	assert_idle(s, fd);
+	OK(exporter_signal(s->dev, fd));
+	EXPECT(&r, &region, 0, NONE, "a fence that has signalled");
+	close(fd);
+	rdma_teardown(&r);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+		EXPORTER_TEST(test_wrong_requests),
+		EXPORTER_TEST(test_wrong_buffers),
+		cmocka_unit_test_setup_teardown(test_policy, setup, policy_teardown),
+		EXPORTER_TEST(test_memory_limit),
+		EXPORTER_TEST(test_refused),
+		EXPORTER_TEST(test_static_attach_refused),
+		EXPORTER_TEST(test_conflict),
+		EXPORTER_TEST(test_no_cpu_access),
+		EXPORTER_TEST(test_revoked),
+		EXPORTER_TEST(test_interrupted_in_the_pin),
+		EXPORTER_TEST(test_interrupted_behind_another),
+		EXPORTER_TEST(test_exporter_says_interrupted),
+		EXPORTER_TEST(test_timed_out),
+	};
+
+	return cmocka_run_group_tests(tests, child_group_setup, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, run);
+}
