@@ -102,8 +102,8 @@ static inline void *rxe_ring_reserve(struct rxe_ring *ring)
 
 	if (next == ring->seen) {
 		/* acquire: the kernel is done with the slots it released */
-		ring->seen =
-			__atomic_load_n(&ring->buf->consumer_index, __ATOMIC_ACQUIRE) & ring->mask;
+		ring->seen = __atomic_load_n(&ring->buf->consumer_index, __ATOMIC_ACQUIRE) &
+			     ring->mask;
 		if (next == ring->seen)
 			return NULL;
 	}
@@ -132,8 +132,8 @@ static inline const void *rxe_ring_peek(struct rxe_ring *ring)
 {
 	if (ring->index == ring->seen) {
 		/* acquire: what the kernel wrote before it moved the index */
-		ring->seen =
-			__atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
+		ring->seen = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) &
+			     ring->mask;
 		if (ring->index == ring->seen)
 			return NULL;
 	}

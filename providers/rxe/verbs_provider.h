@@ -30,13 +30,13 @@
 #include <rdma/ib_user_verbs.h>
 
 #if VERBS_RELEASE >= 36 && VERBS_RELEASE <= 56
-#define VERBS_PRIVATE_ABI   34
+#define VERBS_PRIVATE_ABI 34
 #define VERBS_RELEASE_FIRST 36
-#define VERBS_RELEASE_LAST  56
+#define VERBS_RELEASE_LAST 56
 #elif VERBS_RELEASE == 65
-#define VERBS_PRIVATE_ABI   65
+#define VERBS_PRIVATE_ABI 65
 #define VERBS_RELEASE_FIRST 65
-#define VERBS_RELEASE_LAST  65
+#define VERBS_RELEASE_LAST 65
 #else
 #error "VERBS_RELEASE is no release of libibverbs whose layout is known"
 #endif
@@ -79,7 +79,7 @@ struct verbs_srq {
  * holds the largest version; where the mask is, the running library decides.
  */
 #define VERBS_QP_SPACE 376
-#define VERBS_QP_EX    (1 << 1) /* in the mask: the QP has struct ibv_qp_ex's calls */
+#define VERBS_QP_EX (1 << 1) /* in the mask: the QP has struct ibv_qp_ex's calls */
 
 struct verbs_qp {
 	union {
