@@ -99,6 +99,8 @@ struct sweep {
 	uint32_t handle;
 	struct raw_mr mr;
 	struct ib_uverbs_dmabuf_mr_info info;
+	struct ibv_mr *watched;
+	struct ibv_ext_dmabuf_event_channel *channel;
 };
 
 typedef int (*call_fn)(struct sweep *sweep);
@@ -185,6 +187,25 @@ static int do_query_caps(struct sweep *sweep)
 	struct ib_uverbs_dmabuf_caps caps;
 
 	return raw_query_dmabuf_caps(sweep->f->context->cmd_fd, &caps, sizeof(caps));
+}
+
+/* A probe that runs tells of a failure within. */
+static int do_probe(struct sweep *sweep)
+{
+	struct ib_uverbs_dmabuf_probe probe;
+	int err;
+
+	err = raw_probe_dmabuf(sweep->f->context->cmd_fd, &sweep->region, &probe, sizeof(probe));
+	if (err)
+		return err;
+	assert_int_equal(probe.reason, probe.err ? IB_UVERBS_DMABUF_REASON_NO_MEMORY :
+						   IB_UVERBS_DMABUF_REASON_NONE);
+	return probe.err;
+}
+
+static int do_watch(struct sweep *sweep)
+{
+	return ibv_ext_watch_dmabuf_mr(sweep->watched, sweep->channel, NULL);
 }
 
 static void start_sweep(struct sweep *sweep, struct fixture *f, struct dmabuf *buf, uint32_t bits)
@@ -277,6 +298,34 @@ static void queries(void **state)
 	deregister(mr);
 }
 
+static void probes(void **state)
+{
+	struct fixture *f = *state;
+	enum exporter exporter;
+	struct sweep sweep;
+
+	need_fault_injection();
+	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
+		start_sweep(&sweep, f, fixture_buffer(f, exporter, 16 * PAGE),
+			    IB_UVERBS_ACCESS_DMABUF_PINNED);
+		sweep_faults("probe", &sweep, do_probe, NULL);
+	}
+}
+
+static void watches(void **state)
+{
+	struct fixture *f = *state;
+	struct sweep sweep = { .f = f };
+
+	need_fault_injection();
+	sweep.watched = register_all(f->pd, fixture_buffer(f, UDMABUF, 16 * PAGE));
+	sweep.channel = ibv_ext_create_dmabuf_event_channel(f->context);
+	assert_non_null(sweep.channel);
+	sweep_faults("watch", &sweep, do_watch, NULL);
+	deregister(sweep.watched);
+	assert_errno(ibv_ext_destroy_dmabuf_event_channel(sweep.channel), 0, "event channel");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +335,8 @@ int main(void)
 		TEST(registration_beside_another),
 		TEST(deregistration),
 		TEST(queries),
+		TEST(probes),
+		TEST(watches),
 	};
 
 	return cmocka_run_group_tests_name("fault injection", tests, group_setup, NULL);

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Revokes against processes that end, against each other, and against the
+ * removal of the device.
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "common.h"
+#include "fixture.h"
+
+#define SIZE (16 * PAGE)
+#define THREADS 2
+#define REGIONS 3
+
+#ifndef RACE_SECONDS
+#define RACE_SECONDS 4
+#endif
+
+/* Shared with the child */
+struct progress {
+	atomic_uint rounds;
+	atomic_uint refused;
+	atomic_bool stop;
+};
+
+static struct progress *progress;
+
+static int group_setup(void **state)
+{
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	return progress == MAP_FAILED || child_group_setup(state);
+}
+
+/* A thread of the child */
+struct user {
+	struct ibv_context *context;
+	int fd;
+	unsigned int rounds; /* 0: until it is killed or stopped */
+};
+
+/* Only what the exporter has taken back may fail, and only so. */
+static struct ibv_mr *try_register(struct ibv_pd *pd, int fd, unsigned int round)
+{
+	struct ibv_mr *mr;
+
+	mr = ibv_reg_dmabuf_mr_pinned(pd, 0, SIZE, 0, fd, ACCESS_ALL,
+				      round % 2 ? IBV_EXT_DMABUF_PIN_ALLOW_REVOKE : 0);
+	if (mr)
+		return mr;
+	progress->refused++;
+	child_check(errno == ENODEV, "registration: %s", strerrorname(errno));
+	return NULL;
+}
+
+static void try_probe(struct ibv_pd *pd, int fd)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = { .length = SIZE, .fd = fd, .access = ACCESS_ALL };
+	struct ibv_ext_dmabuf_report report;
+	int err;
+
+	err = ibv_ext_probe_dmabuf(pd, &attr, &report);
+	child_check(!err, "probe: %s", strerrorname(err));
+	child_check(report.err ?
+			    report.err == ENODEV && report.reason == IBV_EXT_DMABUF_REASON_REVOKED :
+			    report.reason == IBV_EXT_DMABUF_REASON_NONE ||
+				    report.reason == IBV_EXT_DMABUF_REASON_REVOKED,
+		    "probe: %s, %s", strerrorname(report.err),
+		    ibv_ext_dmabuf_reason_str(report.reason));
+}
+
+/* Leaves its last regions as they are, if it comes to an end at all. */
+static void *user_main(void *arg)
+{
+	struct user *user = arg;
+	struct ibv_mr *mrs[REGIONS] = {};
+	struct ibv_pd *pd = ibv_alloc_pd(user->context);
+	unsigned int i;
+
+	child_check(pd, "PD: %s", strerrorname(errno));
+	for (i = 0; (!user->rounds || i < user->rounds) && !progress->stop; i++) {
+		struct ibv_mr **mr = &mrs[i % REGIONS];
+
+		if (*mr)
+			child_check(!ibv_dereg_mr(*mr), "deregistration");
+		*mr = try_register(pd, user->fd, i);
+		if (i % 4 == 3)
+			try_probe(pd, user->fd);
+		progress->rounds++;
+	}
+	return NULL;
+}
+
+/* It can still be waited for. */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = {};
+
+	assert_int_equal(waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	return info.si_pid;
+}
+
+/* Returns when it has begun to register. */
+static pid_t start_process(int fd, unsigned int rounds)
+{
+	pid_t pid;
+
+	progress->rounds = 0;
+	progress->stop = false;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct user user = { .context = open_device(), .fd = fd, .rounds = rounds };
+		pthread_t threads[THREADS];
+		int i;
+
+		child_check(user.context, "no device");
+		for (i = 0; i < THREADS; i++)
+			child_check(!pthread_create(&threads[i], NULL, user_main, &user), "thread");
+		for (i = 0; i < THREADS; i++)
+			pthread_join(threads[i], NULL);
+		_exit(0);
+	}
+	while (!progress->rounds && !has_ended(pid))
+		sleep_ms(1);
+	return pid;
+}
+
+/* @killed: by us; or else it ended as it should have. */
+static void check_end(int status, bool killed)
+{
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 1)
+		fail_msg("in the child: %s", complaint->text);
+	if (killed ? !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL : status != 0)
+		fail_msg("child ended with wait status %#x", status);
+}
+
+static void take_back(struct state *s, int fd)
+{
+	struct dmabuf_test_revoke result;
+
+	OK(exporter_revoke(s->dev, fd, 10000, &result));
+	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	assert_int_equal(result.pinned, 0);
+}
+
+struct killer {
+	pthread_t thread;
+	pid_t pid;
+	unsigned int after_us;
+};
+
+static void *killer_main(void *arg)
+{
+	struct killer *killer = arg;
+
+	usleep(killer->after_us);
+	kill(killer->pid, SIGKILL);
+	return NULL;
+}
+
+/*
+ * Revokes until the process is gone. Returns how many. At various intervals, so
+ * that regions are found in all states.
+ */
+static unsigned int revoke_until_gone(struct state *s, int fd, pid_t pid, bool killed)
+{
+	unsigned int revokes = 0;
+	int status;
+	pid_t gone;
+
+	do {
+		take_back(s, fd);
+		OK(exporter_unrevoke(s->dev, fd));
+		usleep(revokes++ * 331 % 2000);
+		gone = waitpid(pid, &status, WNOHANG);
+	} while (!gone);
+	assert_int_equal(gone, pid);
+	check_end(status, killed);
+	return revokes;
+}
+
+static void ending_processes(struct state *s, bool killed)
+{
+	unsigned int processes = 0, revokes = 0;
+	struct killer killer;
+	struct usage before;
+	double end;
+	int fd;
+
+	progress->refused = 0;
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	for (end = seconds() + RACE_SECONDS; seconds() < end; processes++) {
+		killer.pid = start_process(fd, killed ? 0 : 3 + processes % 5);
+		if (killed) {
+			killer.after_us = processes * 1009 % 20000;
+			assert_int_equal(pthread_create(&killer.thread, NULL, killer_main, &killer),
+					 0);
+		}
+		revokes += revoke_until_gone(s, fd, killer.pid, killed);
+		if (killed)
+			assert_int_equal(pthread_join(killer.thread, NULL), 0);
+		assert_idle(s, fd);
+		assert_usage(&before, "after the process");
+	}
+	print_message("%u processes, %u revokes, %u refused\n", processes, revokes,
+		      progress->refused);
+	close(fd);
+}
+
+static void test_killed(void **state)
+{
+	ending_processes(*state, true);
+}
+
+static void test_exit(void **state)
+{
+	ending_processes(*state, false);
+}
+
+#define REVOKERS 2
+
+struct revoker {
+	pthread_t thread;
+	pthread_barrier_t *barrier;
+	int fd;
+	bool unrevokes;
+	unsigned int rounds;
+	int err;
+	struct dmabuf_test_revoke wrong;
+};
+
+static void *revoker_main(void *arg)
+{
+	struct revoker *r = arg;
+	struct dmabuf_test_revoke result;
+	unsigned int i;
+	int dev, err;
+
+	dev = exporter_open();
+	for (i = 0; i < r->rounds; i++) {
+		pthread_barrier_wait(r->barrier);
+		err = exporter_revoke(dev, r->fd, 10000, &result);
+		if (err)
+			r->err = err;
+		else if (result.result != (DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED) ||
+			 result.pinned)
+			r->wrong = result;
+		pthread_barrier_wait(r->barrier);
+		if (r->unrevokes)
+			r->err = exporter_unrevoke(dev, r->fd) ?: r->err;
+	}
+	close(dev);
+	return NULL;
+}
+
+/* All revoke at the same time, while a process registers. */
+static void test_revokes_at_once(void **state)
+{
+	struct state *s = *state;
+	struct revoker revokers[REVOKERS] = {};
+	pthread_barrier_t barrier;
+	struct usage before;
+	int fd, status, i;
+	pid_t pid;
+
+	progress->refused = 0;
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	assert_int_equal(pthread_barrier_init(&barrier, NULL, REVOKERS), 0);
+	pid = start_process(fd, 0);
+	for (i = 0; i < REVOKERS; i++) {
+		revokers[i].barrier = &barrier;
+		revokers[i].fd = fd;
+		revokers[i].rounds = 200;
+		revokers[i].unrevokes = !i;
+		assert_int_equal(
+			pthread_create(&revokers[i].thread, NULL, revoker_main, &revokers[i]), 0);
+	}
+	for (i = 0; i < REVOKERS; i++)
+		assert_int_equal(pthread_join(revokers[i].thread, NULL), 0);
+	progress->stop = true;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	check_end(status, false);
+	print_message("%u registrations, %u refused\n", progress->rounds, progress->refused);
+	for (i = 0; i < REVOKERS; i++) {
+		assert_errno(revokers[i].err, 0, "revoker %d", i);
+		assert_int_equal(revokers[i].wrong.total_ns, 0);
+	}
+	pthread_barrier_destroy(&barrier);
+	assert_idle(s, fd);
+	assert_usage(&before, "after the process");
+	close(fd);
+}
+
+static void get_netdev(char *name, size_t size)
+{
+	int fd = open("/sys/class/infiniband/" DEVICE "/parent", O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+
+	assert_true(fd >= 0);
+	length = read(fd, name, size - 1);
+	close(fd);
+	assert_true(length > 1);
+	name[length - 1] = '\0';
+}
+
+static pid_t start_delete(void)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		execlp("rdma", "rdma", "link", "delete", DEVICE, NULL);
+		_exit(127);
+	}
+	return pid;
+}
+
+static void add_device(const char *netdev)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rdma link add " DEVICE " type rxe netdev %s", netdev);
+	assert_int_equal(system(command), 0);
+}
+
+enum end {
+	END_BY_ITSELF,
+	END_KILLED,
+	NUM_ENDS,
+};
+
+/*
+ * The device of rxe goes only when its last user has: until then all is as ever,
+ * revokes included.
+ */
+static void remove_device(struct state *s, int fd, enum end end)
+{
+	pid_t user, delete;
+	double revoked = seconds() + 1;
+	int status;
+
+	user = start_process(fd, 0);
+	delete = start_delete();
+	do {
+		take_back(s, fd);
+		OK(exporter_unrevoke(s->dev, fd));
+		sleep_ms(3);
+	} while (seconds() < revoked);
+	assert_false(has_ended(delete));
+
+	if (end == END_KILLED)
+		assert_int_equal(kill(user, SIGKILL), 0);
+	else
+		progress->stop = true;
+	revoke_until_gone(s, fd, user, end == END_KILLED);
+	assert_int_equal(waitpid(delete, &status, 0), delete);
+	assert_int_equal(status, 0);
+	assert_idle(s, fd);
+	assert_int_equal(access("/sys/class/infiniband/" DEVICE, F_OK), -1);
+}
+
+static void test_device_removal(void **state)
+{
+	struct state *s = *state;
+	struct usage before;
+	char netdev[32];
+	enum end end;
+	int fd, round;
+
+	get_netdev(netdev, sizeof(netdev));
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	for (round = 0; round < 2; round++) {
+		for (end = 0; end < NUM_ENDS; end++) {
+			remove_device(s, fd, end);
+			add_device(netdev);
+			assert_usage(&before, "after the device was removed and added");
+		}
+	}
+	close(fd);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+		EXPORTER_TEST(test_killed),
+		EXPORTER_TEST(test_exit),
+		EXPORTER_TEST(test_revokes_at_once),
+		EXPORTER_TEST(test_device_removal),
+	};
+
+	return cmocka_run_group_tests(tests, group_setup, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return test_main(argc, argv, run);
+}
