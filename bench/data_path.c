@@ -93,7 +93,6 @@ static double transfer(struct path *path, const struct ibv_mr *mr, enum op op, s
 		       unsigned int count, unsigned int window)
 {
 	unsigned int posted = 0, sent = 0, received = op == SEND ? 0 : count;
-	unsigned int before;
 	double start = now_ns();
 
 	while (sent < count || received < count) {
