@@ -99,8 +99,7 @@ struct sweep {
 	uint32_t handle;
 	struct raw_mr mr;
 	struct ib_uverbs_dmabuf_mr_info info;
-	struct ibv_mr *watched;
-	struct ibv_ext_dmabuf_event_channel *channel;
+	int event_fd;
 };
 
 typedef int (*call_fn)(struct sweep *sweep);
@@ -205,7 +204,7 @@ static int do_probe(struct sweep *sweep)
 
 static int do_watch(struct sweep *sweep)
 {
-	return ibv_ext_watch_dmabuf_mr(sweep->watched, sweep->channel, NULL);
+	return raw_watch_dmabuf_mr(sweep->f->context->cmd_fd, sweep->handle, sweep->event_fd, 0);
 }
 
 static void start_sweep(struct sweep *sweep, struct fixture *f, struct dmabuf *buf, uint32_t bits)
@@ -314,16 +313,19 @@ static void probes(void **state)
 
 static void watches(void **state)
 {
+	struct ibv_ext_dmabuf_event_channel *channel;
 	struct fixture *f = *state;
-	struct sweep sweep = { .f = f };
+	struct sweep sweep;
+	struct ibv_mr *mr;
 
 	need_fault_injection();
-	sweep.watched = register_all(f->pd, fixture_buffer(f, UDMABUF, 16 * PAGE));
-	sweep.channel = ibv_ext_create_dmabuf_event_channel(f->context);
-	assert_non_null(sweep.channel);
+	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, 16 * PAGE));
+	channel = ibv_ext_create_dmabuf_event_channel(f->context);
+	assert_non_null(channel);
+	sweep = (struct sweep){ .f = f, .handle = mr->handle, .event_fd = channel->fd };
 	sweep_faults("watch", &sweep, do_watch, NULL);
-	deregister(sweep.watched);
-	assert_errno(ibv_ext_destroy_dmabuf_event_channel(sweep.channel), 0, "event channel");
+	deregister(mr);
+	assert_errno(ibv_ext_destroy_dmabuf_event_channel(channel), 0, "event channel");
 }
 
 int main(void)

@@ -127,6 +127,18 @@ int raw_query_dmabuf_mr(int cmd_fd, uint32_t handle, void *info, uint16_t size)
 	return execute(cmd_fd, &msg);
 }
 
+int raw_watch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cookie)
+{
+	struct message msg;
+
+	start(&msg, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR);
+	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, handle);
+	/* as a handle, a descriptor is in the attribute itself */
+	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, event_fd);
+	add_in(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, &cookie, sizeof(cookie));
+	return execute(cmd_fd, &msg);
+}
+
 int raw_probe_dmabuf(int cmd_fd, const struct raw_region *region, void *probe, uint16_t size)
 {
 	uint32_t fd = region->fd;
