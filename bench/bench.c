@@ -47,7 +47,7 @@ void die(const char *format, ...)
 
 unsigned int rounds(const struct bench *bench, size_t size)
 {
-	unsigned int full = size <= MIB ? 301 : size <= 64 * MIB ? 61 : 21;
+	unsigned int full = size <= MIB ? 301 : size <= 64 * MIB ? 61 : 41;
 
 	return bench->quick ? full / 3 | 1 : full;
 }

@@ -121,17 +121,20 @@ static void measure(struct path *path, enum op op, size_t size, unsigned int n,
 		    struct result *results)
 {
 	unsigned int round, count = burst(size);
+	unsigned int order[NUM_COMPARED];
 	size_t i, j;
 
-	for (round = 0; round < n; round++)
+	for (round = 0; round < n; round++) {
+		shuffle(order, NUM_COMPARED);
 		for (i = 0; i < NUM_COMPARED; i++) {
-			j = (round + i) % NUM_COMPARED;
+			j = order[i];
 			samples_add(&results[j].latency,
 				    transfer(path, path->mrs[j], op, size, 1, 1));
 			samples_add(&results[j].rate,
 				    1e9 * count * size /
 					    transfer(path, path->mrs[j], op, size, count, WINDOW));
 		}
+	}
 }
 
 static unsigned int data_rounds(const struct bench *bench, size_t size)

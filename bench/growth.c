@@ -125,6 +125,7 @@ void bench_growth(const struct bench *bench)
 {
 	struct result results[ARRAY_SIZE(kinds)] = {};
 	unsigned int round, n = bench->quick ? 10 : 40;
+	unsigned int order[ARRAY_SIZE(kinds)];
 	size_t count = MOST_CHUNKS, i, j;
 	struct memory *chunks, probe;
 	struct ibv_mr **mrs;
@@ -140,12 +141,14 @@ void bench_growth(const struct bench *bench)
 		memory_alloc(&chunks[i], CHUNK, false);
 	memory_alloc(&probe, CHUNK, false);
 
-	for (round = 0; round < n; round++)
+	for (round = 0; round < n; round++) {
+		shuffle(order, ARRAY_SIZE(kinds));
 		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-			j = (round + i) % ARRAY_SIZE(kinds);
+			j = order[i];
 			measure_round(bench, chunks, count, &probe, kinds[j], round % 2, mrs,
 				      &results[j]);
 		}
+	}
 
 	memory_free(&probe);
 	for (i = 0; i < count; i++)

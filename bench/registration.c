@@ -40,13 +40,15 @@ static void measure(const struct bench *bench, struct result *result)
 {
 	unsigned int round, n = rounds(bench, result->size);
 	struct memory memory;
+	unsigned int order[NUM_KINDS];
 	unsigned int i;
 
 	memory_alloc(&memory, result->size, true);
-	/* Each time another kind goes first, and comes after another one. */
-	for (round = 0; round < n; round++)
+	for (round = 0; round < n; round++) {
+		shuffle(order, NUM_KINDS);
 		for (i = 0; i < NUM_KINDS; i++)
-			measure_one(bench, &memory, (round + i) % NUM_KINDS, result);
+			measure_one(bench, &memory, order[i], result);
+	}
 	memory_free(&memory);
 }
 

@@ -105,6 +105,7 @@ void bench_slices(const struct bench *bench)
 	struct result results[ARRAY_SIZE(kinds)] = {};
 	struct ibv_mr **mrs = calloc(SLICES, sizeof(*mrs));
 	unsigned int round, n = bench->quick ? 5 : 15;
+	unsigned int order[ARRAY_SIZE(kinds)];
 	struct memory memory;
 	size_t size = GIB;
 	size_t i, j;
@@ -115,11 +116,13 @@ void bench_slices(const struct bench *bench)
 	while (size > memory_available() / 3 * 2)
 		size /= 2;
 	memory_alloc(&memory, size, false);
-	for (round = 0; round < n; round++)
+	for (round = 0; round < n; round++) {
+		shuffle(order, ARRAY_SIZE(kinds));
 		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-			j = (round + i) % ARRAY_SIZE(kinds);
+			j = order[i];
 			measure_round(bench, &memory, kinds[j], mrs, &results[j]);
 		}
+	}
 	memory_free(&memory);
 	free(mrs);
 

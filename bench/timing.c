@@ -52,6 +52,21 @@ double now_ns(void)
 }
 #endif
 
+void shuffle(unsigned int *order, unsigned int count)
+{
+	static uint32_t state = 1;
+	unsigned int i, j;
+
+	for (i = 0; i < count; i++) {
+		state ^= state << 13;
+		state ^= state >> 17;
+		state ^= state << 5;
+		j = state % (i + 1);
+		order[i] = order[j];
+		order[j] = i;
+	}
+}
+
 void samples_add(struct samples *samples, double value)
 {
 	if (samples->count == samples->capacity) {

@@ -15,6 +15,13 @@ void timing_init(void);
 /* Since some time; cheap beside a system call. */
 double now_ns(void);
 
+/*
+ * The numbers below @count in an order that differs each time. Not only the one
+ * that comes first: what one measurement leaves for later, such as freed
+ * mappings, is paid for by the next.
+ */
+void shuffle(unsigned int *order, unsigned int count);
+
 struct samples {
 	double *values; /* in the order of measurement */
 	size_t count;
