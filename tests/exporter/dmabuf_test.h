@@ -49,6 +49,11 @@ enum dmabuf_test_flags {
 	 * with EINVAL: newer amdgpu and xe
 	 */
 	DMABUF_TEST_KEEP_P2P = 1 << 6,
+	/*
+	 * vunmap leaves the mapping in place for as long as there is the memory: an
+	 * importer that still uses it shows in the poison, not by an Oops
+	 */
+	DMABUF_TEST_KEEP_VMAP = 1 << 7,
 };
 
 /* Returns the fd of a new dma-buf. Its memory is zeroed. */
@@ -231,6 +236,25 @@ struct dmabuf_test_poke {
 	__u32 reserved;
 };
 
+/*
+ * Delay each return of a function of the kernel, or of one of its modules, that
+ * returns 0, without sleeping. One function at a time, until it is told otherwise
+ * or the file is closed. Errors are those of register_kretprobe(); ENOENT: no such
+ * function.
+ */
+struct dmabuf_test_delay {
+	char function[64];
+	__u32 delay_us; /* up to 10,000; 0: none any more */
+	__u32 reserved;
+};
+
+/* What became of that so far; ENODATA: no function is delayed. */
+struct dmabuf_test_delayed {
+	__aligned_u64 returns;
+	/* of these, during how many an exporter here told importers of a move or a revoke */
+	__aligned_u64 interrupted;
+};
+
 #define DMABUF_TEST_IOC 0xd7
 
 #define DMABUF_TEST_CREATE _IOW(DMABUF_TEST_IOC, 0, struct dmabuf_test_create)
@@ -254,5 +278,8 @@ struct dmabuf_test_poke {
 #define DMABUF_TEST_STEP _IO(DMABUF_TEST_IOC, 17)
 #define DMABUF_TEST_IMPORTER _IOR(DMABUF_TEST_IOC, 18, struct dmabuf_test_importer)
 #define DMABUF_TEST_POKE _IOW(DMABUF_TEST_IOC, 19, struct dmabuf_test_poke)
+
+#define DMABUF_TEST_DELAY _IOW(DMABUF_TEST_IOC, 24, struct dmabuf_test_delay)
+#define DMABUF_TEST_DELAYED _IOR(DMABUF_TEST_IOC, 25, struct dmabuf_test_delayed)
 
 #endif /* DMABUF_TEST_H */

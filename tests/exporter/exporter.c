@@ -157,6 +157,21 @@ int exporter_counters(int dev, int fd, struct dmabuf_test_counters *counters)
 	return command(dev, DMABUF_TEST_COUNTERS, counters);
 }
 
+int exporter_delay(int dev, const char *function, unsigned int delay_us)
+{
+	struct dmabuf_test_delay args = { .delay_us = delay_us };
+
+	if (strlen(function) >= sizeof(args.function))
+		return ENAMETOOLONG;
+	strcpy(args.function, function);
+	return command(dev, DMABUF_TEST_DELAY, &args);
+}
+
+int exporter_delayed(int dev, struct dmabuf_test_delayed *delayed)
+{
+	return command(dev, DMABUF_TEST_DELAYED, delayed);
+}
+
 int exporter_attach(int dev, int fd, unsigned int flags)
 {
 	struct dmabuf_test_attach args = { .fd = fd, .flags = flags };

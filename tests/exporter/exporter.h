@@ -70,6 +70,10 @@ static inline bool exporter_idle(const struct dmabuf_test_counters *counters)
 	       !exporter_now(counters, DMABUF_TEST_VMAPS);
 }
 
+/* @function of the kernel, as /proc/kallsyms calls it */
+int exporter_delay(int dev, const char *function, unsigned int delay_us);
+int exporter_delayed(int dev, struct dmabuf_test_delayed *delayed);
+
 /* @dev as an importer */
 int exporter_attach(int dev, int fd, unsigned int flags);
 int exporter_step(int dev, enum dmabuf_test_step step);

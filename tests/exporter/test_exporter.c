@@ -8,9 +8,12 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <linux/dma-buf.h>
 
 #include "common.h"
 #include "fixture.h"
@@ -844,6 +847,43 @@ static void test_no_memory(void **state)
 	close(fd);
 }
 
+/* A function of the kernel that returns late. */
+static void test_delayed_function(void **state)
+{
+	static const char function[] = "dma_buf_begin_cpu_access";
+	struct state *s = *state;
+	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ };
+	struct dmabuf_test_delayed delayed;
+	double start;
+	int fd;
+
+	FAILS(exporter_delay(s->dev, "no_function", 1), ENOENT);
+	FAILS(exporter_delay(s->dev, function, 10001), EINVAL);
+	FAILS(exporter_delayed(s->dev, &delayed), ENODATA);
+	OK(exporter_delay(s->dev, "", 0));
+
+	fd = create(s, DMABUF_TEST_REVOKING, PAGE);
+	OK(exporter_delay(s->other, function, 10000));
+	start = seconds();
+	OK(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
+	assert_true(seconds() - start >= 0.01);
+	OK(exporter_delayed(s->dev, &delayed));
+	assert_int_equal(delayed.returns, 1);
+	assert_int_equal(delayed.interrupted, 0);
+
+	/* Only when it succeeds */
+	OK(exporter_revoke(s->dev, fd, 100, &(struct dmabuf_test_revoke){}));
+	assert_int_equal(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync), -1);
+	assert_errno(errno, ENODEV, "begin of CPU access");
+	OK(exporter_delayed(s->dev, &delayed));
+	assert_int_equal(delayed.returns, 1);
+
+	close(s->other);
+	s->other = exporter_open();
+	FAILS(exporter_delayed(s->dev, &delayed), ENODATA);
+	close(fd);
+}
+
 static void test_unload(void **state)
 {
 	struct state s = {};
@@ -871,7 +911,8 @@ static int run(void)
 		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
 		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
 		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
-		EXPORTER_TEST(test_no_memory),	     cmocka_unit_test(test_unload),
+		EXPORTER_TEST(test_no_memory),	     EXPORTER_TEST(test_delayed_function),
+		cmocka_unit_test(test_unload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -137,6 +137,7 @@ static void dt_zap(struct dt_buffer *buf)
 
 static void dt_notify(struct dt_buffer *buf)
 {
+	dt_delay_notification();
 	dma_buf_move_notify(buf->dmabuf);
 	dt_count(buf, DMABUF_TEST_NOTIFIES);
 }
@@ -329,7 +330,7 @@ static void dt_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 
 	dma_resv_assert_held(dmabuf->resv);
 
-	dt_memory_vunmap(buf->vmapped, map);
+	dt_memory_vunmap(buf->vmapped, map, buf->flags & DMABUF_TEST_KEEP_VMAP);
 	dt_memory_put(buf->vmapped);
 	WRITE_ONCE(buf->vmapped, NULL);
 	dt_count(buf, DMABUF_TEST_VUNMAPS);
@@ -472,7 +473,8 @@ static bool dt_create_args_valid(const struct dmabuf_test_create *args)
 {
 	const u32 all_flags = DMABUF_TEST_READ_ONLY | DMABUF_TEST_NO_VMAP | DMABUF_TEST_NO_PIN |
 			      DMABUF_TEST_CLEAR_P2P | DMABUF_TEST_REQUIRE_P2P |
-			      DMABUF_TEST_REQUIRE_DYNAMIC | DMABUF_TEST_KEEP_P2P;
+			      DMABUF_TEST_REQUIRE_DYNAMIC | DMABUF_TEST_KEEP_P2P |
+			      DMABUF_TEST_KEEP_VMAP;
 
 	if (!args->size || !PAGE_ALIGNED(args->size) || args->size > SIZE_MAX / 2)
 		return false;

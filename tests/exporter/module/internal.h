@@ -36,6 +36,7 @@ struct iosys_map;
  * @pages: system memory
  * @device: device memory: the device
  * @first: device memory: where each segment starts, in pages
+ * @kept: system memory: a vmap that stays, or NULL
  */
 struct dt_memory {
 	struct kref ref;
@@ -46,6 +47,7 @@ struct dt_memory {
 	struct page **pages;
 	struct dt_device *device;
 	unsigned long *first;
+	void *kept;
 };
 
 struct dt_memory *dt_memory_alloc(enum dmabuf_test_memory kind, unsigned long npages,
@@ -57,7 +59,7 @@ void dt_memory_copy(struct dt_memory *to, struct dt_memory *from);
 void dt_memory_fill(struct dt_memory *mem, u64 offset, u64 length, u8 value);
 u64 dt_memory_find_other(struct dt_memory *mem, u64 offset, u64 length, u8 value, u8 *found);
 int dt_memory_vmap(struct dt_memory *mem, struct iosys_map *map);
-void dt_memory_vunmap(struct dt_memory *mem, struct iosys_map *map);
+void dt_memory_vunmap(struct dt_memory *mem, struct iosys_map *map, bool keep);
 int dt_memory_map(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
 		  enum dma_data_direction dir);
 void dt_memory_unmap(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
@@ -131,6 +133,11 @@ void dt_fence_exit(void);
 int dt_fence_add(struct dt_buffer *buf, unsigned int delay_ms);
 int dt_fence_add_copy(struct dt_buffer *buf, struct dt_memory *to);
 void dt_fence_signal_all(struct dt_buffer *buf);
+
+int dt_delay_set(const void *owner, const struct dmabuf_test_delay *args);
+int dt_delay_read(struct dmabuf_test_delayed *args);
+void dt_delay_close(const void *owner);
+void dt_delay_notification(void);
 
 struct dt_importer;
 

@@ -128,7 +128,9 @@ static long dt_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	struct dt_importer *imp = file->private_data;
 	void __user *user = (void __user *)arg;
 	struct dmabuf_test_importer state = {};
+	struct dmabuf_test_delayed delayed = {};
 	struct dmabuf_test_attach attach;
+	struct dmabuf_test_delay delay;
 	struct dmabuf_test_poke poke;
 	int ret;
 
@@ -150,6 +152,15 @@ static long dt_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		if (copy_from_user(&poke, user, sizeof(poke)))
 			return -EFAULT;
 		return dt_importer_poke(imp, &poke);
+	case DMABUF_TEST_DELAY:
+		if (copy_from_user(&delay, user, sizeof(delay)))
+			return -EFAULT;
+		return dt_delay_set(file, &delay);
+	case DMABUF_TEST_DELAYED:
+		ret = dt_delay_read(&delayed);
+		if (!ret && copy_to_user(user, &delayed, sizeof(delayed)))
+			ret = -EFAULT;
+		return ret;
 	default:
 		return dt_ioctl_buffer(cmd, arg);
 	}
@@ -170,6 +181,7 @@ static int dt_open(struct inode *inode, struct file *file)
 
 static int dt_release(struct inode *inode, struct file *file)
 {
+	dt_delay_close(file);
 	dt_importer_destroy(file->private_data);
 	return 0;
 }

@@ -65,6 +65,7 @@ static void free_system(struct dt_memory *mem)
 {
 	unsigned long i;
 
+	vunmap(mem->kept);
 	for (i = 0; i < mem->npages && mem->pages[i]; i++)
 		__free_page(mem->pages[i]);
 	kvfree(mem->pages);
@@ -342,16 +343,22 @@ int dt_memory_vmap(struct dt_memory *mem, struct iosys_map *map)
 		return 0;
 	}
 
-	vaddr = vmap(mem->pages, mem->npages, VM_MAP, PAGE_KERNEL);
+	vaddr = mem->kept;
+	if (!vaddr)
+		vaddr = vmap(mem->pages, mem->npages, VM_MAP, PAGE_KERNEL);
 	if (!vaddr)
 		return -ENOMEM;
 	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
 
-void dt_memory_vunmap(struct dt_memory *mem, struct iosys_map *map)
+void dt_memory_vunmap(struct dt_memory *mem, struct iosys_map *map, bool keep)
 {
-	if (mem->kind == DMABUF_TEST_SYSTEM)
+	if (mem->kind != DMABUF_TEST_SYSTEM)
+		return;
+	if (keep)
+		mem->kept = map->vaddr;
+	else
 		vunmap(map->vaddr);
 }
 
