@@ -5,11 +5,6 @@
 #include "rxe.h"
 
 struct create_cq_resp {
-	struct ib_uverbs_create_cq_resp core;
-	struct rxe_create_cq_resp rxe;
-};
-
-struct create_cq_ex_resp {
 	struct ib_uverbs_ex_create_cq_resp core;
 	struct rxe_create_cq_resp rxe;
 };
@@ -19,8 +14,7 @@ struct resize_cq_resp {
 	struct rxe_resize_cq_resp rxe;
 };
 
-_Static_assert(offsetof(struct create_cq_resp, rxe) == 8, "no padding in responses");
-_Static_assert(offsetof(struct create_cq_ex_resp, rxe) == 16, "no padding in responses");
+_Static_assert(offsetof(struct create_cq_resp, rxe) == 16, "no padding in responses");
 _Static_assert(offsetof(struct resize_cq_resp, rxe) == 8, "no padding in responses");
 
 /* The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. */
@@ -47,7 +41,7 @@ static int map_cq(struct rxe_cq *cq, int fd, const struct mminfo *info)
 	return ret;
 }
 
-static struct rxe_cq *alloc_cq(void)
+static struct rxe_cq *alloc_cq(bool single_threaded)
 {
 	struct rxe_cq *cq;
 	int ret;
@@ -56,7 +50,7 @@ static struct rxe_cq *alloc_cq(void)
 	if (!cq)
 		return NULL;
 
-	ret = pthread_spin_init(&cq->lock, PTHREAD_PROCESS_PRIVATE);
+	ret = rxe_lock_init(&cq->lock, single_threaded);
 	if (ret) {
 		free(cq);
 		errno = ret;
@@ -68,48 +62,32 @@ static struct rxe_cq *alloc_cq(void)
 static void free_cq(struct rxe_cq *cq)
 {
 	rxe_ring_unmap(&cq->ring);
-	pthread_spin_destroy(&cq->lock);
+	rxe_lock_destroy(&cq->lock);
 	free(cq);
 }
 
-struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
-			     int comp_vector)
+static bool single_threaded(const struct ibv_cq_init_attr_ex *attr)
 {
-	struct verbs_cmd_create_cq cmd = {};
+	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_FLAGS &&
+	    attr->flags & IBV_CREATE_CQ_ATTR_SINGLE_THREADED)
+		return true;
+	return attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD &&
+	       rxe_pd_single_threaded(attr->parent_domain);
+}
+
+/* What the attributes ask for beyond this is the kernel's to refuse. */
+static struct rxe_cq *create_cq(struct ibv_context *context, const struct ibv_cq_init_attr_ex *attr)
+{
 	struct create_cq_resp resp = {};
 	struct rxe_cq *cq;
 	int ret;
 
-	cq = alloc_cq();
-	if (!cq)
+	if (attr->comp_mask & IBV_CQ_INIT_ATTR_MASK_PD && !attr->parent_domain) {
+		errno = EINVAL;
 		return NULL;
+	}
 
-	ret = ibv_cmd_create_cq(context, cqe, channel, comp_vector, &cq->vcq.cq, &cmd, sizeof(cmd),
-				&resp.core, sizeof(resp));
-	if (ret)
-		goto err_free;
-
-	ret = map_cq(cq, context->cmd_fd, &resp.rxe.mi);
-	if (ret)
-		goto err_destroy;
-
-	return &cq->vcq.cq;
-
-err_destroy:
-	ibv_cmd_destroy_cq(&cq->vcq.cq);
-err_free:
-	free_cq(cq);
-	errno = ret;
-	return NULL;
-}
-
-struct ibv_cq_ex *rxe_create_cq_ex(struct ibv_context *context, struct ibv_cq_init_attr_ex *attr)
-{
-	struct create_cq_ex_resp resp = {};
-	struct rxe_cq *cq;
-	int ret;
-
-	cq = alloc_cq();
+	cq = alloc_cq(single_threaded(attr));
 	if (!cq)
 		return NULL;
 
@@ -125,7 +103,7 @@ struct ibv_cq_ex *rxe_create_cq_ex(struct ibv_context *context, struct ibv_cq_in
 	if (ret)
 		goto err_destroy;
 
-	return &cq->vcq.cq_ex;
+	return cq;
 
 err_destroy:
 	ibv_cmd_destroy_cq(&cq->vcq.cq);
@@ -133,6 +111,26 @@ err_free:
 	free_cq(cq);
 	errno = ret;
 	return NULL;
+}
+
+struct ibv_cq *rxe_create_cq(struct ibv_context *context, int cqe, struct ibv_comp_channel *channel,
+			     int comp_vector)
+{
+	const struct ibv_cq_init_attr_ex attr = {
+		.cqe = cqe,
+		.channel = channel,
+		.comp_vector = comp_vector,
+	};
+	struct rxe_cq *cq = create_cq(context, &attr);
+
+	return cq ? &cq->vcq.cq : NULL;
+}
+
+struct ibv_cq_ex *rxe_create_cq_ex(struct ibv_context *context, struct ibv_cq_init_attr_ex *attr)
+{
+	struct rxe_cq *cq = create_cq(context, attr);
+
+	return cq ? &cq->vcq.cq_ex : NULL;
 }
 
 /*
@@ -147,13 +145,13 @@ int rxe_resize_cq(struct ibv_cq *ibcq, int cqe)
 	struct rxe_cq *cq = to_rcq(ibcq);
 	int ret;
 
-	pthread_spin_lock(&cq->lock);
+	rxe_lock(&cq->lock);
 	ret = ibv_cmd_resize_cq(ibcq, cqe, &cmd, sizeof(cmd), &resp.core, sizeof(resp));
 	if (!ret) {
 		rxe_ring_unmap(&cq->ring);
 		ret = map_cq(cq, ibcq->context->cmd_fd, &resp.rxe.mi);
 	}
-	pthread_spin_unlock(&cq->lock);
+	rxe_unlock(&cq->lock);
 	return ret;
 }
 
@@ -162,10 +160,10 @@ int rxe_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
 	struct rxe_cq *cq = to_rcq(ibcq);
 	int polled;
 
-	pthread_spin_lock(&cq->lock);
+	rxe_lock(&cq->lock);
 
 	if (!cq->ring.buf) {
-		pthread_spin_unlock(&cq->lock);
+		rxe_unlock(&cq->lock);
 		return -EIO;
 	}
 
@@ -180,7 +178,7 @@ int rxe_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
 	if (polled)
 		rxe_ring_release(&cq->ring);
 
-	pthread_spin_unlock(&cq->lock);
+	rxe_unlock(&cq->lock);
 	return polled;
 }
 
@@ -196,10 +194,10 @@ void rxe_cq_drop_qp(struct ibv_cq *ibcq, uint32_t qp_num)
 {
 	struct rxe_cq *cq = to_rcq(ibcq);
 
-	pthread_spin_lock(&cq->lock);
+	rxe_lock(&cq->lock);
 	if (cq->ring.buf)
 		rxe_ring_drop(&cq->ring, cqe_is_of_qp, qp_num);
-	pthread_spin_unlock(&cq->lock);
+	rxe_unlock(&cq->lock);
 }
 
 int rxe_destroy_cq(struct ibv_cq *ibcq)

@@ -34,10 +34,10 @@ static int start_poll(struct ibv_cq_ex *cq_ex, struct ibv_poll_cq_attr *attr)
 	if (attr->comp_mask)
 		return EINVAL;
 
-	pthread_spin_lock(&cq->lock);
+	rxe_lock(&cq->lock);
 	ret = take_next(cq);
 	if (ret)
-		pthread_spin_unlock(&cq->lock);
+		rxe_unlock(&cq->lock);
 	return ret;
 }
 
@@ -57,7 +57,7 @@ static void end_poll(struct ibv_cq_ex *cq_ex)
 	if (cq->current)
 		rxe_ring_advance(&cq->ring);
 	rxe_ring_release(&cq->ring);
-	pthread_spin_unlock(&cq->lock);
+	rxe_unlock(&cq->lock);
 }
 
 static enum ibv_wc_opcode read_opcode(struct ibv_cq_ex *cq_ex)

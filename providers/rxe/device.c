@@ -42,8 +42,11 @@ static void rxe_free_context(struct ibv_context *context)
 }
 
 static const struct verbs_context_ops rxe_context_ops = {
+	.advise_mr = ibv_cmd_advise_mr,
 	.alloc_mw = rxe_alloc_mw,
+	.alloc_parent_domain = rxe_alloc_parent_domain,
 	.alloc_pd = rxe_alloc_pd,
+	.alloc_td = rxe_alloc_td,
 	.attach_mcast = ibv_cmd_attach_mcast,
 	.bind_mw = rxe_bind_mw,
 	.create_ah = rxe_create_ah,
@@ -55,6 +58,7 @@ static const struct verbs_context_ops rxe_context_ops = {
 	.create_srq_ex = rxe_create_srq_ex,
 	.dealloc_mw = rxe_dealloc_mw,
 	.dealloc_pd = rxe_dealloc_pd,
+	.dealloc_td = rxe_dealloc_td,
 	.dereg_mr = rxe_dereg_mr,
 	.destroy_ah = rxe_destroy_ah,
 	.destroy_cq = rxe_destroy_cq,
@@ -62,6 +66,8 @@ static const struct verbs_context_ops rxe_context_ops = {
 	.destroy_srq = rxe_destroy_srq,
 	.detach_mcast = ibv_cmd_detach_mcast,
 	.free_context = rxe_free_context,
+	.import_mr = rxe_import_mr,
+	.import_pd = rxe_import_pd,
 	.modify_qp = rxe_modify_qp,
 	.modify_srq = rxe_modify_srq,
 	.poll_cq = rxe_poll_cq,
@@ -74,25 +80,29 @@ static const struct verbs_context_ops rxe_context_ops = {
 	.query_srq = rxe_query_srq,
 	.reg_dmabuf_mr = rxe_reg_dmabuf_mr,
 	.reg_mr = rxe_reg_mr,
+#if VERBS_RELEASE >= 65
+	.reg_mr_ex = rxe_reg_mr_ex,
+#endif
 	.req_notify_cq = ibv_cmd_req_notify_cq,
 	.rereg_mr = rxe_rereg_mr,
 	.resize_cq = rxe_resize_cq,
+	.unimport_mr = rxe_unimport_mr,
+	.unimport_pd = rxe_unimport_pd,
 };
 
-static struct verbs_context *rxe_alloc_context(struct ibv_device *device, int cmd_fd,
-					       void *private_data)
+/* @open: makes the kernel's side, or finds out about it */
+static struct verbs_context *init_context(struct ibv_device *device, int cmd_fd,
+					  int (*open)(struct verbs_context *vctx))
 {
 	struct verbs_context *where = (void *)offsetof(struct rxe_context, vctx);
 	struct rxe_context *rctx;
 	int ret;
 
-	(void)private_data;
-
 	rctx = _verbs_init_and_alloc_context(device, cmd_fd, sizeof(*rctx), where, RDMA_DRIVER_RXE);
 	if (!rctx)
 		return NULL;
 
-	ret = verbs_get_context(&rctx->vctx);
+	ret = open(&rctx->vctx);
 	if (ret) {
 		rxe_free_context(&rctx->vctx.context);
 		errno = ret;
@@ -101,6 +111,34 @@ static struct verbs_context *rxe_alloc_context(struct ibv_device *device, int cm
 
 	verbs_set_ops(&rctx->vctx, &rxe_context_ops);
 	return &rctx->vctx;
+}
+
+static struct verbs_context *rxe_alloc_context(struct ibv_device *device, int cmd_fd,
+					       void *private_data)
+{
+	(void)private_data;
+
+	return init_context(device, cmd_fd, verbs_get_context);
+}
+
+/*
+ * rxe's driver does not answer this query, but it gets to refuse it only if
+ * there is a context behind the file. What the answer would have told: how many
+ * completion vectors there are, and one there always is.
+ */
+static int query_context(struct verbs_context *vctx)
+{
+	int ret = ibv_cmd_query_context(&vctx->context, NULL);
+
+	if (ret != EOPNOTSUPP)
+		return ret;
+	vctx->context.num_comp_vectors = 1;
+	return 0;
+}
+
+static struct verbs_context *rxe_import_context(struct ibv_device *device, int cmd_fd)
+{
+	return init_context(device, cmd_fd, query_context);
 }
 
 static struct verbs_device *rxe_alloc_device(struct verbs_sysfs_dev *sysfs_dev)
@@ -130,6 +168,7 @@ static const struct verbs_device_ops rxe_device_ops = {
 	.alloc_device = rxe_alloc_device,
 	.uninit_device = rxe_uninit_device,
 	.alloc_context = rxe_alloc_context,
+	.import_context = rxe_import_context,
 };
 
 __attribute__((constructor)) static void rxe_register(void)

@@ -149,6 +149,58 @@ struct ibv_mr *rxe_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t leng
 	return &mr->mr;
 }
 
+#if VERBS_RELEASE >= 65
+struct ibv_mr *rxe_reg_mr_ex(struct ibv_pd *pd, struct ibv_mr_init_attr *attr)
+{
+	const uint64_t supported = IBV_REG_MR_MASK_IOVA | IBV_REG_MR_MASK_ADDR |
+				   IBV_REG_MR_MASK_FD | IBV_REG_MR_MASK_FD_OFFSET;
+	const uint64_t dmabuf = IBV_REG_MR_MASK_IOVA | IBV_REG_MR_MASK_FD |
+				IBV_REG_MR_MASK_FD_OFFSET;
+	const uint64_t from = attr->comp_mask & ~(uint64_t)IBV_REG_MR_MASK_IOVA;
+
+	if (attr->comp_mask & ~supported) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+
+	if (attr->comp_mask == dmabuf)
+		return rxe_reg_dmabuf_mr(pd, attr->fd_offset, attr->length, attr->iova, attr->fd,
+					 attr->access);
+	if (from == IBV_REG_MR_MASK_ADDR)
+		return rxe_reg_mr(pd, attr->addr, attr->length,
+				  attr->comp_mask & IBV_REG_MR_MASK_IOVA ? attr->iova :
+									   (uintptr_t)attr->addr,
+				  attr->access);
+
+	errno = EINVAL;
+	return NULL;
+}
+#endif
+
+/* The memory is another process' or another context's; its address is not known here. */
+struct ibv_mr *rxe_import_mr(struct ibv_pd *pd, uint32_t handle)
+{
+	struct verbs_mr *mr;
+	int ret;
+
+	mr = calloc(1, sizeof(*mr));
+	if (!mr)
+		return NULL;
+
+	ret = ibv_cmd_query_mr(pd, mr, handle);
+	if (ret) {
+		free(mr);
+		errno = ret;
+		return NULL;
+	}
+	return &mr->mr;
+}
+
+void rxe_unimport_mr(struct ibv_mr *mr)
+{
+	free(to_vmr(mr));
+}
+
 int rxe_rereg_mr(struct verbs_mr *mr, int flags, struct ibv_pd *pd, void *addr, size_t length,
 		 int access)
 {

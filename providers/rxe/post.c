@@ -188,7 +188,7 @@ int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_w
 		return EINVAL;
 	}
 
-	pthread_spin_lock(&qp->sq.lock);
+	rxe_lock(&qp->sq.lock);
 	for (; wr; wr = wr->next) {
 		ret = post_one_send(qp, wr);
 		if (ret) {
@@ -197,7 +197,7 @@ int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_w
 		}
 	}
 	rxe_ring_publish(&qp->sq.ring);
-	pthread_spin_unlock(&qp->sq.lock);
+	rxe_unlock(&qp->sq.lock);
 
 	if (wr != first)
 		db_ret = rxe_ring_send_doorbell(ibqp);

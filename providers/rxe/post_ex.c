@@ -18,7 +18,7 @@ static void wr_start(struct ibv_qp_ex *qp_ex)
 {
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
 
-	pthread_spin_lock(&qp->sq.lock);
+	rxe_lock(&qp->sq.lock);
 	qp->batch.start = qp->sq.ring.index;
 	qp->batch.wqe = NULL;
 	qp->batch.error = qp->vqp.qp.state < IBV_QPS_RTS ? EINVAL : 0;
@@ -29,7 +29,7 @@ static void wr_abort(struct ibv_qp_ex *qp_ex)
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
 
 	rxe_ring_rewind(&qp->sq.ring, qp->batch.start);
-	pthread_spin_unlock(&qp->sq.lock);
+	rxe_unlock(&qp->sq.lock);
 }
 
 static int wr_complete(struct ibv_qp_ex *qp_ex)
@@ -43,7 +43,7 @@ static int wr_complete(struct ibv_qp_ex *qp_ex)
 	}
 
 	rxe_ring_publish(&qp->sq.ring);
-	pthread_spin_unlock(&qp->sq.lock);
+	rxe_unlock(&qp->sq.lock);
 	return rxe_ring_send_doorbell(&qp->vqp.qp);
 }
 
@@ -168,6 +168,26 @@ static void wr_atomic_write(struct ibv_qp_ex *qp_ex, uint32_t rkey, uint64_t rem
 }
 #endif
 
+#if VERBS_RELEASE >= 45
+static void wr_flush(struct ibv_qp_ex *qp_ex, uint32_t rkey, uint64_t remote_addr, size_t length,
+		     uint8_t type, uint8_t level)
+{
+	struct rxe_send_wqe *wqe = new_wqe(qp_ex, IBV_WR_FLUSH);
+
+	if (!wqe)
+		return;
+	if (length > RXE_MAX_MSG)
+		from_qp_ex(qp_ex)->batch.error = EINVAL;
+	wqe->iova = remote_addr;
+	wqe->wr.wr.flush.remote_addr = remote_addr;
+	wqe->wr.wr.flush.rkey = rkey;
+	wqe->wr.wr.flush.type = type;
+	wqe->wr.wr.flush.level = level;
+	/* how much to flush; no data goes with it */
+	rxe_dma_init(&wqe->dma, length, 0);
+}
+#endif
+
 static void wr_bind_mw(struct ibv_qp_ex *qp_ex, struct ibv_mw *mw, uint32_t rkey,
 		       const struct ibv_mw_bind_info *info)
 {
@@ -273,10 +293,26 @@ enum {
 		 IBV_QP_EX_WITH_BIND_MW | IBV_QP_EX_WITH_SEND_WITH_INV,
 	RC_OPS = UC_OPS | IBV_QP_EX_WITH_RDMA_READ | IBV_QP_EX_WITH_ATOMIC_CMP_AND_SWP |
 		 IBV_QP_EX_WITH_ATOMIC_FETCH_AND_ADD | IBV_QP_EX_WITH_LOCAL_INV
-#if VERBS_RELEASE >= 44
-		 | IBV_QP_EX_WITH_ATOMIC_WRITE
-#endif
 };
+
+/*
+ * Builders that struct ibv_qp_ex got later. An older library has other things
+ * in their place, whatever this file was compiled with.
+ */
+static uint64_t later_rc_ops(int release)
+{
+	uint64_t ops = 0;
+
+#if VERBS_RELEASE >= 44
+	if (release >= 44)
+		ops |= IBV_QP_EX_WITH_ATOMIC_WRITE;
+#endif
+#if VERBS_RELEASE >= 45
+	if (release >= 45)
+		ops |= IBV_QP_EX_WITH_FLUSH;
+#endif
+	return ops;
+}
 
 /**
  * rxe_init_qp_ex() - give a QP the builders that were asked for
@@ -290,7 +326,7 @@ int rxe_init_qp_ex(struct rxe_qp *qp, enum ibv_qp_type type, uint64_t ops)
 
 	switch (type) {
 	case IBV_QPT_RC:
-		supported = RC_OPS;
+		supported = RC_OPS | later_rc_ops(rxe_loaded_release());
 		break;
 	case IBV_QPT_UC:
 		supported = UC_OPS;
@@ -332,6 +368,10 @@ int rxe_init_qp_ex(struct rxe_qp *qp, enum ibv_qp_type type, uint64_t ops)
 #if VERBS_RELEASE >= 44
 	if (ops & IBV_QP_EX_WITH_ATOMIC_WRITE)
 		qp_ex->wr_atomic_write = wr_atomic_write;
+#endif
+#if VERBS_RELEASE >= 45
+	if (ops & IBV_QP_EX_WITH_FLUSH)
+		qp_ex->wr_flush = wr_flush;
 #endif
 	if (ops & IBV_QP_EX_WITH_BIND_MW)
 		qp_ex->wr_bind_mw = wr_bind_mw;

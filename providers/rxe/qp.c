@@ -16,8 +16,9 @@ struct create_qp_ex_resp {
 _Static_assert(offsetof(struct create_qp_resp, rxe) == 32, "no padding in responses");
 _Static_assert(offsetof(struct create_qp_ex_resp, rxe) == 40, "no padding in responses");
 
-static struct rxe_qp *alloc_qp(void)
+static struct rxe_qp *alloc_qp(struct ibv_pd *pd)
 {
+	bool single_threaded = rxe_pd_single_threaded(pd);
 	struct rxe_qp *qp;
 	int ret;
 
@@ -25,11 +26,11 @@ static struct rxe_qp *alloc_qp(void)
 	if (!qp)
 		return NULL;
 
-	ret = rxe_wq_init(&qp->sq);
+	ret = rxe_wq_init(&qp->sq, single_threaded);
 	if (ret)
 		goto err_free;
 
-	ret = rxe_wq_init(&qp->rq);
+	ret = rxe_wq_init(&qp->rq, single_threaded);
 	if (ret)
 		goto err_sq;
 
@@ -77,7 +78,7 @@ struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 	struct rxe_qp *qp;
 	int ret;
 
-	qp = alloc_qp();
+	qp = alloc_qp(pd);
 	if (!qp)
 		return NULL;
 
@@ -107,13 +108,17 @@ struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_
 	struct rxe_qp *qp;
 	int ret;
 
+	if (!(attr->comp_mask & IBV_QP_INIT_ATTR_PD)) {
+		errno = EINVAL;
+		return NULL;
+	}
 	if (attr->comp_mask & ~supported ||
 	    (attr->comp_mask & IBV_QP_INIT_ATTR_CREATE_FLAGS && attr->create_flags)) {
 		errno = EOPNOTSUPP;
 		return NULL;
 	}
 
-	qp = alloc_qp();
+	qp = alloc_qp(attr->pd);
 	if (!qp)
 		return NULL;
 

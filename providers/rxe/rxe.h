@@ -8,12 +8,13 @@
 
 #include <pthread.h>
 
-#include "verbs_provider.h"
+#include "lock.h"
 #include "queue.h"
+#include "verbs_provider.h"
 
 /* A work queue: the send or the receive side of a QP, or an SRQ. */
 struct rxe_wq {
-	pthread_spinlock_t lock;
+	struct rxe_lock lock;
 	struct rxe_ring ring;
 	uint32_t max_sge;
 	uint32_t max_inline;
@@ -23,9 +24,22 @@ struct rxe_context {
 	struct verbs_context vctx;
 };
 
+struct rxe_td {
+	struct ibv_td td;
+	unsigned int parent_domains; /* that refer to it */
+};
+
+/* A protection domain, or a parent domain, which then names what it joins. */
+struct rxe_pd {
+	struct ibv_pd pd;
+	unsigned int parent_domains; /* that refer to it */
+	struct rxe_pd *protection_domain;
+	struct rxe_td *thread_domain; /* may be NULL */
+};
+
 struct rxe_cq {
 	struct verbs_cq vcq;
-	pthread_spinlock_t lock;
+	struct rxe_lock lock;
 	struct rxe_ring ring;
 	const struct ib_uverbs_wc *current; /* of a struct ibv_cq_ex poll, NULL past the last */
 };
@@ -55,6 +69,16 @@ struct rxe_ah {
 	struct ibv_ah ah;
 	uint32_t num; /* by which a UD work request names it to the kernel */
 };
+
+static inline struct rxe_td *to_rtd(struct ibv_td *td)
+{
+	return container_of(td, struct rxe_td, td);
+}
+
+static inline struct rxe_pd *to_rpd(struct ibv_pd *pd)
+{
+	return container_of(pd, struct rxe_pd, pd);
+}
 
 static inline struct rxe_cq *to_rcq(struct ibv_cq *cq)
 {
@@ -87,12 +111,29 @@ int rxe_loaded_release(void);
 
 /* pd.c */
 struct ibv_pd *rxe_alloc_pd(struct ibv_context *context);
+struct ibv_pd *rxe_import_pd(struct ibv_context *context, uint32_t handle);
+void rxe_unimport_pd(struct ibv_pd *pd);
+struct ibv_pd *rxe_alloc_parent_domain(struct ibv_context *context,
+				       struct ibv_parent_domain_init_attr *attr);
 int rxe_dealloc_pd(struct ibv_pd *pd);
+struct ibv_td *rxe_alloc_td(struct ibv_context *context, struct ibv_td_init_attr *attr);
+int rxe_dealloc_td(struct ibv_td *td);
+
+/* What is created with this PD has been promised to one thread at a time. */
+static inline bool rxe_pd_single_threaded(struct ibv_pd *pd)
+{
+	return to_rpd(pd)->thread_domain;
+}
 
 /* mr.c */
 struct ibv_mr *rxe_reg_mr(struct ibv_pd *pd, void *addr, size_t length, uint64_t iova, int access);
 struct ibv_mr *rxe_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset, size_t length, uint64_t iova,
 				 int fd, int access);
+#if VERBS_RELEASE >= 65
+struct ibv_mr *rxe_reg_mr_ex(struct ibv_pd *pd, struct ibv_mr_init_attr *attr);
+#endif
+struct ibv_mr *rxe_import_mr(struct ibv_pd *pd, uint32_t handle);
+void rxe_unimport_mr(struct ibv_mr *mr);
 int rxe_rereg_mr(struct verbs_mr *mr, int flags, struct ibv_pd *pd, void *addr, size_t length,
 		 int access);
 int rxe_dereg_mr(struct verbs_mr *mr);
@@ -116,7 +157,7 @@ int rxe_destroy_cq(struct ibv_cq *cq);
 int rxe_init_cq_ex(struct rxe_cq *cq, uint64_t wc_flags);
 
 /* wq.c */
-int rxe_wq_init(struct rxe_wq *wq);
+int rxe_wq_init(struct rxe_wq *wq, bool single_threaded);
 void rxe_wq_destroy(struct rxe_wq *wq);
 int rxe_wq_map_send(struct rxe_wq *wq, int fd, const struct mminfo *info,
 		    const struct ibv_qp_cap *cap);

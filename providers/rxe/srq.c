@@ -16,7 +16,7 @@ struct modify_srq_cmd {
 _Static_assert(offsetof(struct create_srq_resp, rxe) == 16, "no padding in responses");
 _Static_assert(offsetof(struct modify_srq_cmd, rxe) == 24, "no padding in requests");
 
-static struct rxe_srq *alloc_srq(void)
+static struct rxe_srq *alloc_srq(struct ibv_pd *pd)
 {
 	struct rxe_srq *srq;
 	int ret;
@@ -25,7 +25,7 @@ static struct rxe_srq *alloc_srq(void)
 	if (!srq)
 		return NULL;
 
-	ret = rxe_wq_init(&srq->rq);
+	ret = rxe_wq_init(&srq->rq, rxe_pd_single_threaded(pd));
 	if (ret) {
 		free(srq);
 		errno = ret;
@@ -70,7 +70,7 @@ struct ibv_srq *rxe_create_srq(struct ibv_pd *pd, struct ibv_srq_init_attr *attr
 	struct rxe_srq *srq;
 	int ret;
 
-	srq = alloc_srq();
+	srq = alloc_srq(pd);
 	if (!srq)
 		return NULL;
 
@@ -86,7 +86,12 @@ struct ibv_srq *rxe_create_srq_ex(struct ibv_context *context, struct ibv_srq_in
 	struct rxe_srq *srq;
 	int ret;
 
-	srq = alloc_srq();
+	if (!(attr->comp_mask & IBV_SRQ_INIT_ATTR_PD)) {
+		errno = EINVAL;
+		return NULL;
+	}
+
+	srq = alloc_srq(attr->pd);
 	if (!srq)
 		return NULL;
 
@@ -112,11 +117,11 @@ int rxe_modify_srq(struct ibv_srq *ibsrq, struct ibv_srq_attr *attr, int attr_ma
 	if (!(attr_mask & IBV_SRQ_MAX_WR))
 		return ibv_cmd_modify_srq(ibsrq, attr, attr_mask, &cmd.core, sizeof(cmd));
 
-	pthread_spin_lock(&srq->rq.lock);
+	rxe_lock(&srq->rq.lock);
 	ret = ibv_cmd_modify_srq(ibsrq, attr, attr_mask, &cmd.core, sizeof(cmd));
 	if (!ret)
 		ret = rxe_wq_map_recv(&srq->rq, ibsrq->context->cmd_fd, &info, srq->rq.max_sge);
-	pthread_spin_unlock(&srq->rq.lock);
+	rxe_unlock(&srq->rq.lock);
 	return ret;
 }
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 #include "wqe.h"
 
-int rxe_wq_init(struct rxe_wq *wq)
+int rxe_wq_init(struct rxe_wq *wq, bool single_threaded)
 {
-	return pthread_spin_init(&wq->lock, PTHREAD_PROCESS_PRIVATE);
+	return rxe_lock_init(&wq->lock, single_threaded);
 }
 
 void rxe_wq_destroy(struct rxe_wq *wq)
 {
 	rxe_ring_unmap(&wq->ring);
-	pthread_spin_destroy(&wq->lock);
+	rxe_lock_destroy(&wq->lock);
 }
 
 static int map_wq(struct rxe_wq *wq, int fd, const struct mminfo *info, size_t slot_size)
@@ -74,7 +74,7 @@ int rxe_wq_post_recv(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_
 {
 	int ret = 0;
 
-	pthread_spin_lock(&wq->lock);
+	rxe_lock(&wq->lock);
 
 	if (!wq->ring.buf)
 		ret = EINVAL;
@@ -89,6 +89,6 @@ int rxe_wq_post_recv(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_
 	if (wq->ring.buf)
 		rxe_ring_publish(&wq->ring);
 
-	pthread_spin_unlock(&wq->lock);
+	rxe_unlock(&wq->lock);
 	return ret;
 }
