@@ -250,7 +250,7 @@ struct dmabuf_test_delay {
 
 /* What became of that so far; ENODATA: no function is delayed. */
 struct dmabuf_test_delayed {
-	__aligned_u64 returns;
+	__aligned_u64 returns; /* counted when the delay begins */
 	/* of these, during how many an exporter here told importers of a move or a revoke */
 	__aligned_u64 interrupted;
 };

@@ -19,7 +19,7 @@
 
 /* Between check and access */
 #define FUNCTION "rxe_dmabuf_locate"
-#define DELAY_US 2000
+#define DELAY_US 5000
 
 #define SIZE (16 * PAGE)
 #define WORKERS 3
@@ -150,14 +150,20 @@ static void finish(struct worker *w)
 
 static void one_round(struct state *s, int fd, struct worker *workers, unsigned int round)
 {
+	struct dmabuf_test_delayed before, now;
 	struct dmabuf_test_revoke result;
+	double end = seconds() + 20;
 	int i;
 
 	OK(exporter_fill(s->dev, fd, 0, 0, SIZE, CONTENT));
+	OK(exporter_delayed(s->dev, &before));
 	for (i = 0; i < WORKERS; i++)
 		start(&workers[i], fd);
-	/* At another moment of their operations in each round */
-	usleep(2 * DELAY_US + round * 997 % 20000);
+	do
+		OK(exporter_delayed(s->dev, &now));
+	while (now.returns == before.returns && seconds() < end);
+	/* In the first copy or in a later one */
+	usleep(round * 997 % (2 * DELAY_US));
 	OK(exporter_revoke(s->dev, fd, 10000, &result));
 	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
 	assert_int_equal(result.pinned, 0);

@@ -54,12 +54,12 @@ static int dt_delay_return(struct kretprobe_instance *instance, struct pt_regs *
 
 	if ((int)regs_return_value(regs))
 		return 0;
+	atomic64_inc(&delay->returns);
 	while (left) {
 		step = min(left, DT_DELAY_STEP_US);
 		udelay(step);
 		left -= step;
 	}
-	atomic64_inc(&delay->returns);
 	if (atomic_read(&dt_notifications) != before)
 		atomic64_inc(&delay->interrupted);
 	return 0;
