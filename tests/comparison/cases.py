@@ -73,7 +73,7 @@ CASES = (
     perftest("ib_send_bw", "-c UD -s 1024 -n 300 -g"),
     perftest("ib_send_bw", "-c RC -n 300 -b"),
     perftest("ib_send_bw", "-c RC -n 300 -q 4 --use-srq"),
-    perftest("ib_send_bw", "-c RC -n 300 -R"),
+    perftest("ib_send_bw", "-c RC -n 300 -R", CM),
     perftest("ib_send_lat", "-c RC -n 100"),
     perftest("ib_send_lat", "-c RC -n 100 -e"),
     perftest("ib_send_lat", "-c UC -n 100"),
