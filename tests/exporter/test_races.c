@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * Revokes against processes that end, against each other, and against the
- * removal of the device.
+ * removal of the device and of its driver.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -370,6 +371,57 @@ static void remove_device(struct state *s, int fd, enum end end)
 	assert_int_equal(access("/sys/class/infiniband/" DEVICE, F_OK), -1);
 }
 
+static int unload(const char *module)
+{
+	return syscall(SYS_delete_module, module, O_NONBLOCK) ? errno : 0;
+}
+
+/* The driver can be unloaded only when its last user has gone, and then at once. */
+static void remove_driver(struct state *s, int fd, unsigned int after_us)
+{
+	struct killer killer = { .after_us = after_us };
+	double revoked = seconds() + 0.5;
+	int status, err;
+
+	killer.pid = start_process(fd, 0);
+	do {
+		take_back(s, fd);
+		FAILS(unload("rdma_rxe"), EAGAIN);
+		OK(exporter_unrevoke(s->dev, fd));
+	} while (seconds() < revoked);
+
+	assert_int_equal(pthread_create(&killer.thread, NULL, killer_main, &killer), 0);
+	do {
+		take_back(s, fd);
+		err = unload("rdma_rxe");
+		OK(exporter_unrevoke(s->dev, fd));
+	} while (err == EAGAIN);
+	assert_errno(err, 0, "unloading");
+	assert_int_equal(pthread_join(killer.thread, NULL), 0);
+	assert_int_equal(waitpid(killer.pid, &status, 0), killer.pid);
+	check_end(status, true);
+	assert_idle(s, fd);
+}
+
+static void test_driver_removal(void **state)
+{
+	struct state *s = *state;
+	struct usage before;
+	char netdev[32];
+	int fd, round;
+
+	get_netdev(netdev, sizeof(netdev));
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	for (round = 0; round < 3; round++) {
+		remove_driver(s, fd, round * 3001);
+		assert_int_equal(system("modprobe rdma_rxe"), 0);
+		add_device(netdev);
+		assert_usage(&before, "after the driver was removed and added");
+	}
+	close(fd);
+}
+
 static void test_device_removal(void **state)
 {
 	struct state *s = *state;
@@ -394,10 +446,9 @@ static void test_device_removal(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_killed),
-		EXPORTER_TEST(test_exit),
-		EXPORTER_TEST(test_revokes_at_once),
-		EXPORTER_TEST(test_device_removal),
+		EXPORTER_TEST(test_killed),	     EXPORTER_TEST(test_exit),
+		EXPORTER_TEST(test_revokes_at_once), EXPORTER_TEST(test_device_removal),
+		EXPORTER_TEST(test_driver_removal),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

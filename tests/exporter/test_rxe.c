@@ -4,6 +4,7 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common.h"
@@ -236,6 +237,81 @@ static void test_rxe_forced_move(void **state)
 	rdma_teardown(&r);
 }
 
+/* A region of anything, now and then of what was taken back */
+static struct ibv_mr *register_another(struct rdma *r, int fd, unsigned int round)
+{
+	struct ibv_mr *mr;
+
+	if (!(round % 16))
+		return rdma_register(r, fd);
+	mr = ibv_reg_mr(r->pd, r->local, PAGE, ACCESS_ALL);
+	assert_non_null(mr);
+	return mr;
+}
+
+/* With TEST_SLOW=1 in the environment until rxe has used every other index. */
+static void test_rxe_keys_stay_taken(void **state)
+{
+	unsigned int rounds = getenv("TEST_SLOW") ? 530000 : 2000, i;
+	struct state *s = *state;
+	struct dmabuf_test_revoke result;
+	struct ibv_mr *dead, *mr;
+	struct rdma r;
+	int fd;
+
+	rdma_setup(&r, 2 * PAGE);
+	rdma_allow_revoke(&r);
+	fd = create(s, DMABUF_TEST_REVOKING, r.size);
+	dead = rdma_register(&r, fd);
+	OK(exporter_revoke(s->dev, fd, 5000, &result));
+	OK(exporter_unrevoke(s->dev, fd));
+	OK(exporter_fill(s->dev, fd, 0, 0, r.size, POISON));
+	for (i = 0; i < rounds; i++) {
+		mr = register_another(&r, fd, i);
+		/* The index is all but the lowest byte. */
+		if (mr->lkey >> 8 == dead->lkey >> 8 || mr->rkey >> 8 == dead->rkey >> 8)
+			fail_msg("round %u: keys %#x and %#x, taken were %#x and %#x", i, mr->lkey,
+				 mr->rkey, dead->lkey, dead->rkey);
+		OK(ibv_dereg_mr(mr));
+	}
+	/* Nor does a region that lives give the dead one its memory back. */
+	mr = rdma_register(&r, fd);
+	assert_dead(&r, dead);
+	assert_all(s, fd, 0, 0, r.size, POISON);
+	assert_int_equal(rdma_write(&r, mr, 0x33), IBV_WC_SUCCESS);
+	assert_all(s, fd, 0, 0, r.size, 0x33);
+	OK(ibv_dereg_mr(dead));
+	assert_int_equal(rdma_write(&r, mr, 0x34), IBV_WC_SUCCESS);
+	assert_all(s, fd, 0, 0, r.size, 0x34);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(s, fd);
+	close(fd);
+	rdma_teardown(&r);
+}
+
+/* A region is enough to keep the exporter, without any descriptor. */
+static void test_rxe_holds_the_exporter(void **state)
+{
+	struct state s = {};
+	struct ibv_mr *mr;
+	struct rdma r;
+	int fd;
+
+	(void)state;
+	rdma_setup(&r, PAGE);
+	s.dev = exporter_open();
+	assert_true(s.dev >= 0);
+	fd = create(&s, DMABUF_TEST_DYNAMIC, r.size);
+	mr = rdma_register(&r, fd);
+	close(fd);
+	close(s.dev);
+	FAILS(exporter_unload(), EAGAIN);
+	assert_int_equal(rdma_write(&r, mr, 0x44), IBV_WC_SUCCESS);
+	OK(ibv_dereg_mr(mr));
+	reload_module();
+	rdma_teardown(&r);
+}
+
 #define RACERS 3
 #ifndef RACE_SECONDS
 #define RACE_SECONDS 5
@@ -365,6 +441,8 @@ static int run(void)
 		EXPORTER_TEST(test_rxe_revoke_without_consent),
 		EXPORTER_TEST(test_rxe_revoke_device_memory),
 		EXPORTER_TEST(test_rxe_forced_move),
+		EXPORTER_TEST(test_rxe_keys_stay_taken),
+		cmocka_unit_test(test_rxe_holds_the_exporter),
 		EXPORTER_TEST(test_rxe_races),
 	};
 
