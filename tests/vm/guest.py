@@ -39,15 +39,25 @@ class Kernel:
         return initramfs.ModuleTree(os.path.join(self.modules, self.release))
 
 
-def _modules_directory():
+def _modules_directory(root):
     """Where the guest looks for modules: a mount point that a host without a kernel may lack."""
-    path = os.path.join(os.path.realpath("/lib"), "modules")
+    path = os.path.join(os.path.realpath(os.path.join(root, "lib")), "modules")
     os.makedirs(path, exist_ok=True)
-    return path
+    return os.path.join("/", os.path.relpath(path, root))
 
 
-def _is_covered(path):
-    return any(path.startswith(top + "/") for top in COVERED)
+def _kept(root):
+    """The directories that the guest has to mount, as its root lacks or covers them."""
+    paths = (TOP, os.getcwd())
+    if root == "/":
+        return [path for path in paths if any(path.startswith(top + "/") for top in COVERED)]
+    return paths
+
+
+def _make_mount_points(root, paths):
+    """The guest cannot, as it sees the root read-only."""
+    for path in paths:
+        os.makedirs(root + path, exist_ok=True)
 
 
 def _command_script(command, settings, terminal):
@@ -63,7 +73,7 @@ def _command_script(command, settings, terminal):
     return "\n".join(lines) + "\n"
 
 
-def _configuration(kernel, log, node, nodes, switches):
+def _configuration(kernel, root, log, node, nodes, switches):
     def address(number):
         return f"10.77.0.{number % nodes + 1}"
 
@@ -73,21 +83,25 @@ def _configuration(kernel, log, node, nodes, switches):
         "VM_IP": address(node),
         "VM_PEER_IP": address(node + 1),
         "VM_RESULTS": log,
-        "VM_KEEP": "\n".join(filter(_is_covered, (TOP, os.getcwd()))),
+        "VM_ROOT": root,
+        "VM_KEEP": "\n".join(_kept(root)),
         "VM_MODULES": kernel.modules,
-        "VM_MODULES_AT": _modules_directory(),
+        "VM_MODULES_AT": _modules_directory(root),
     }
     for name, value in switches.items():
         settings[name] = "1" if value else ""
     return "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
 
 
-def write_initramfs(path, *, kernel, command, settings, log, node, nodes, rdma, kmemleak,
+def write_initramfs(path, *, kernel, command, settings, root, log, node, nodes, rdma, kmemleak,
                     terminal):
     """Write the initramfs of one of the guests to path."""
+    root = os.path.realpath(root)
+    if root != "/":
+        _make_mount_points(root, (*_kept(root), log))
     switches = {"VM_RDMA": rdma, "VM_KMEMLEAK": kmemleak, "VM_TERMINAL": terminal}
     files = {
-        "vm/config": _configuration(kernel, log, node, nodes, switches).encode(),
+        "vm/config": _configuration(kernel, root, log, node, nodes, switches).encode(),
         "vm/command": _command_script(command, settings, terminal).encode(),
     }
     for name, guest_name in (("guest-init", "init"), ("guest-main", "vm/guest-main")):
