@@ -9,7 +9,7 @@ TIMEOUT = 2400  # seconds, for a busy machine
 TEXT = """\
 Each program of `tests/comparison/cases.py`, server and client in one virtual machine on the patched
 kernel. What works with rdma-core's provider has to work with this project's. What fails is tried
-twice more."""
+again, which the table tells."""
 
 
 def outcome(record):
