@@ -16,6 +16,7 @@
 #include <linux/dma-buf.h>
 
 #include "common.h"
+#include "fault.h"
 #include "fixture.h"
 
 #define DYNAMIC DMABUF_TEST_ATTACH_DYNAMIC
@@ -754,18 +755,6 @@ static void test_device_memory_migrates(void **state)
 	close(fd);
 }
 
-static void set_fault_attribute(const char *facility, const char *name, const char *value)
-{
-	char path[128];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", facility, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		fail_msg("cannot write %s to %s: %s", value, path, strerror(errno));
-	close(fd);
-}
-
 /* All but a vmap, of which the kernel warns when it fails. */
 static int use_all(const struct dmabuf_test_create *args)
 {
@@ -793,50 +782,26 @@ out:
 	return err;
 }
 
-/* Whether the fault was reached. What reaches it may be the copy of this answer. */
-static bool disarm_fault(int fd)
-{
-	char text[16] = "";
-	bool reached = pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-
-	while (pwrite(fd, "0", 1, 0) != 1)
-		assert_int_equal(errno, EFAULT);
-	return reached;
-}
-
 /* Every allocation fails in turn. What is left behind then, kmemleak and unloading show. */
 static void test_no_memory(void **state)
 {
-	static const char *const facilities[] = { "failslab", "fail_page_alloc" };
 	struct dmabuf_test_create args = {
 		.mode = DMABUF_TEST_MIGRATING,
 		.size = 6 * PAGE,
 		.segment = 2 * PAGE,
 		.move_delay_ms = 1,
 	};
-	struct state *s = *state;
-	unsigned int nth = 0, i;
+	unsigned int nth = 0;
 	bool reached = true;
-	char text[16];
-	int fd, err;
+	int fault, err;
 
-	fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		skip_because("this kernel has no fault injection");
-	for (i = 0; i < ARRAY_SIZE(facilities); i++) {
-		set_fault_attribute(facilities[i], "verbose", "0");
-		set_fault_attribute(facilities[i], "ignore-gfp-wait", "N");
-	}
-	set_fault_attribute("fail_page_alloc", "min-order", "0");
-	set_fault_attribute("fail_page_alloc", "ignore-gfp-highmem", "N");
-
-	if (have_device_memory(s))
+	faults_setup();
+	if (have_device_memory(*state))
 		args.memory = DMABUF_TEST_DEVICE_MEMORY;
 	while (reached) {
-		snprintf(text, sizeof(text), "%u", ++nth);
-		assert_true(pwrite(fd, text, strlen(text), 0) > 0);
+		fault = fault_arm(++nth);
 		err = use_all(&args);
-		reached = disarm_fault(fd);
+		reached = fault_disarm(fault);
 		if (!reached)
 			assert_errno(err, 0, "without a fault");
 		else if (err && err != ENOMEM && err != EFAULT)
@@ -844,7 +809,6 @@ static void test_no_memory(void **state)
 	}
 	print_message("%u faults\n", nth - 1);
 	assert_true(nth > 20);
-	close(fd);
 }
 
 /* A function of the kernel that returns late. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "area.h"
+#include "file.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
 #include "test.h"
@@ -19,18 +20,6 @@
 
 #define NR_HUGEPAGES "/proc/sys/vm/nr_hugepages"
 #define SHMEM_ENABLED "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
-
-static bool write_setting(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, value, strlen(value)) == (ssize_t)strlen(value);
-	close(fd);
-	return ok;
-}
 
 static unsigned long read_meminfo(const char *name)
 {
@@ -179,7 +168,7 @@ static void scattered_pages(void **state)
 
 static int reserve_huge_pages(void **state)
 {
-	write_setting(NR_HUGEPAGES, "8");
+	file_write(NR_HUGEPAGES, "8");
 	return fixture_setup(state);
 }
 
@@ -187,7 +176,7 @@ static int release_huge_pages(void **state)
 {
 	int left = fixture_teardown(state);
 
-	write_setting(NR_HUGEPAGES, "0");
+	file_write(NR_HUGEPAGES, "0");
 	return left;
 }
 
@@ -244,7 +233,7 @@ static void some_hugetlb_memory(void **state)
 
 static int want_transparent_huge_pages(void **state)
 {
-	write_setting(SHMEM_ENABLED, "force");
+	file_write(SHMEM_ENABLED, "force");
 	return fixture_setup(state);
 }
 
@@ -252,7 +241,7 @@ static int no_transparent_huge_pages(void **state)
 {
 	int left = fixture_teardown(state);
 
-	write_setting(SHMEM_ENABLED, "never");
+	file_write(SHMEM_ENABLED, "never");
 	return left;
 }
 

@@ -2,96 +2,19 @@
 /*
  * Each allocation and each copy from and to user space that a call makes is made
  * to fail in turn: the first, then the second, until the call comes through
- * without having reached the one that should have failed. Needs a kernel with
- * fault injection; see its Documentation/fault-injection.
+ * without having reached the one that should have failed.
  */
-#include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include <poll.h>
 
+#include "fault.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
-#include "test.h"
-
-#define FAIL_NTH "/proc/thread-self/fail-nth"
-#define DEBUGFS "/sys/kernel/debug/"
+#include "test_exporter.h"
 
 /* No call here makes as many; a call that never comes through is a failure. */
 #define MAX_FAULTS 1000
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
-static void set(const char *facility, const char *name, const char *value)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), DEBUGFS "%s/%s", facility, name);
-	if (!write_file(path, value))
-		fail_msg("cannot write %s to %s", value, path);
-}
-
-/* Where the function @name is in the kernel, as text for debugfs. */
-static void find_function(const char *name, char start[32], char end[32])
-{
-	unsigned long address, first = 0, next = -1UL;
-	FILE *file = fopen("/proc/kallsyms", "re");
-	char line[512], symbol[256];
-
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%lx %*c %255s", &address, symbol) == 2 && !strcmp(symbol, name))
-			first = address;
-	rewind(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%lx", &address) == 1 && address > first && address < next)
-			next = address;
-	fclose(file);
-	assert_int_not_equal(first, 0);
-	snprintf(start, 32, "%#lx", first);
-	snprintf(end, 32, "%#lx", next);
-}
-
-/*
- * All allocations of the calling thread, also those that may wait. Only those
- * below dma_buf_vmap() are left alone: 6.12 warns when an exporter's vmap fails.
- */
-static int group_setup(void **state)
-{
-	static const char *const facilities[] = { "failslab", "fail_page_alloc" };
-	char start[32], end[32];
-	size_t i;
-
-	(void)state;
-	if (access(FAIL_NTH, F_OK) || access(DEBUGFS "failslab", F_OK))
-		return 0;
-	find_function("dma_buf_vmap", start, end);
-	for (i = 0; i < ARRAY_SIZE(facilities); i++) {
-		set(facilities[i], "verbose", "0");
-		set(facilities[i], "ignore-gfp-wait", "N");
-		set(facilities[i], "stacktrace-depth", "32");
-		set(facilities[i], "reject-start", start);
-		set(facilities[i], "reject-end", end);
-	}
-	set("fail_page_alloc", "min-order", "0");
-	set("fail_page_alloc", "ignore-gfp-highmem", "N");
-	return 0;
-}
-
-static void need_fault_injection(void)
-{
-	if (access(FAIL_NTH, F_OK))
-		skip_because("this kernel has no fault injection");
-}
+#define SIZE (16 * PAGE)
 
 struct sweep {
 	struct fixture *f;
@@ -104,34 +27,13 @@ struct sweep {
 
 typedef int (*call_fn)(struct sweep *sweep);
 
-/*
- * Takes back a fault that was not reached; returns whether it was. The copy of
- * the answer to user space may be what reaches it: then it fails.
- */
-static bool disarm(int fd)
-{
-	char text[16] = "";
-	bool reached;
-
-	reached = pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-	while (pwrite(fd, "0", 1, 0) != 1)
-		assert_int_equal(errno, EFAULT);
-	return reached;
-}
-
 /* Returns what the call did; *injected tells whether something failed in it. */
 static int call_with_fault(call_fn call, struct sweep *sweep, unsigned int nth, bool *injected)
 {
-	int fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	char text[16];
-	int err;
+	int fault = fault_arm(nth);
+	int err = call(sweep);
 
-	assert_true(fd >= 0);
-	snprintf(text, sizeof(text), "%u", nth);
-	assert_true(write(fd, text, strlen(text)) > 0);
-	err = call(sweep);
-	*injected = disarm(fd);
-	close(fd);
+	*injected = fault_disarm(fault);
 	return err;
 }
 
@@ -207,14 +109,14 @@ static int do_watch(struct sweep *sweep)
 	return raw_watch_dmabuf_mr(sweep->f->context->cmd_fd, sweep->handle, sweep->event_fd, 0);
 }
 
-static void start_sweep(struct sweep *sweep, struct fixture *f, struct dmabuf *buf, uint32_t bits)
+static void start_sweep(struct sweep *sweep, struct fixture *f, int fd, size_t size, uint32_t bits)
 {
 	*sweep = (struct sweep){
 		.f = f,
 		.region = {
 			.pd = f->pd->handle,
-			.fd = buf->fd,
-			.length = buf->size,
+			.fd = fd,
+			.length = size,
 			.access = ACCESS_ALL | bits,
 		},
 	};
@@ -227,26 +129,70 @@ static void registration(struct fixture *f, enum exporter exporter, uint32_t bit
 {
 	struct sweep sweep;
 
-	start_sweep(&sweep, f, fixture_buffer(f, exporter, 16 * PAGE), bits);
+	start_sweep(&sweep, f, fixture_buffer(f, exporter, SIZE)->fd, SIZE, bits);
 	sweep_faults(exporter_name(exporter), &sweep, do_register, do_deregister);
 }
 
 static void registration_over_udmabuf(void **state)
 {
-	need_fault_injection();
+	faults_setup();
 	registration(*state, UDMABUF, IB_UVERBS_ACCESS_DMABUF_PINNED);
 }
 
 static void registration_over_the_system_heap(void **state)
 {
-	need_fault_injection();
+	faults_setup();
 	registration(*state, SYSTEM_HEAP, IB_UVERBS_ACCESS_DMABUF_PINNED);
 }
 
 static void plain_registration(void **state)
 {
-	need_fault_injection();
+	faults_setup();
 	registration(*state, UDMABUF, 0);
+}
+
+/* By exporters that pin, move, revoke, or have memory of their own */
+static void registration_over_the_test_exporter(void **state)
+{
+	static const struct {
+		const char *what;
+		enum dmabuf_test_mode mode;
+		enum dmabuf_test_memory memory;
+		uint32_t bits;
+	} cases[] = {
+		{ "dynamic", DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0 },
+		{ "migrating", DMABUF_TEST_MIGRATING, DMABUF_TEST_SYSTEM,
+		  IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE },
+		{ "revoking", DMABUF_TEST_REVOKING, DMABUF_TEST_SYSTEM,
+		  IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE },
+		{ "device memory", DMABUF_TEST_REVOKING, DMABUF_TEST_DEVICE_MEMORY,
+		  IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE | IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P },
+	};
+	int dev, fd;
+	size_t i;
+
+	faults_setup();
+	dev = open_exporter();
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct dmabuf_test_create args = {
+			.mode = cases[i].mode,
+			.memory = cases[i].memory,
+			.size = SIZE,
+			.move_delay_ms = 1,
+		};
+		struct sweep sweep;
+
+		fd = exporter_create(dev, &args);
+		if (fd < 0 && errno == ENODEV)
+			continue;
+		assert_true(fd >= 0);
+		start_sweep(&sweep, *state, fd, SIZE,
+			    IB_UVERBS_ACCESS_DMABUF_PINNED | cases[i].bits);
+		sweep_faults(cases[i].what, &sweep, do_register, do_deregister);
+		assert_idle(dev, fd);
+		close(fd);
+	}
+	close(dev);
 }
 
 /* The second region of a buffer must not take the first one's pin with it. */
@@ -258,10 +204,10 @@ static void registration_beside_another(void **state)
 	struct dmabuf *buf;
 	struct ibv_mr *mr;
 
-	need_fault_injection();
-	buf = fixture_buffer(f, UDMABUF, 16 * PAGE);
+	faults_setup();
+	buf = fixture_buffer(f, UDMABUF, SIZE);
 	mr = register_all(f->pd, buf);
-	start_sweep(&sweep, f, buf, IB_UVERBS_ACCESS_DMABUF_PINNED);
+	start_sweep(&sweep, f, buf->fd, SIZE, IB_UVERBS_ACCESS_DMABUF_PINNED);
 	sweep_faults("second region", &sweep, do_register, do_deregister);
 	assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
 	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_LIVE);
@@ -275,8 +221,8 @@ static void deregistration(void **state)
 	struct fixture *f = *state;
 	struct sweep sweep;
 
-	need_fault_injection();
-	start_sweep(&sweep, f, fixture_buffer(f, UDMABUF, 16 * PAGE),
+	faults_setup();
+	start_sweep(&sweep, f, fixture_buffer(f, UDMABUF, SIZE)->fd, SIZE,
 		    IB_UVERBS_ACCESS_DMABUF_PINNED);
 	assert_errno(do_register(&sweep), 0, "registration");
 	sweep_faults("deregistration", &sweep, do_deregister, do_register);
@@ -289,8 +235,8 @@ static void queries(void **state)
 	struct sweep sweep;
 	struct ibv_mr *mr;
 
-	need_fault_injection();
-	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, 16 * PAGE));
+	faults_setup();
+	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, SIZE));
 	sweep = (struct sweep){ .f = f, .handle = mr->handle };
 	sweep_faults("query of an MR", &sweep, do_query, NULL);
 	sweep_faults("query of the caps", &sweep, do_query_caps, NULL);
@@ -303,9 +249,9 @@ static void probes(void **state)
 	enum exporter exporter;
 	struct sweep sweep;
 
-	need_fault_injection();
+	faults_setup();
 	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
-		start_sweep(&sweep, f, fixture_buffer(f, exporter, 16 * PAGE),
+		start_sweep(&sweep, f, fixture_buffer(f, exporter, SIZE)->fd, SIZE,
 			    IB_UVERBS_ACCESS_DMABUF_PINNED);
 		sweep_faults("probe", &sweep, do_probe, NULL);
 	}
@@ -318,8 +264,8 @@ static void watches(void **state)
 	struct sweep sweep;
 	struct ibv_mr *mr;
 
-	need_fault_injection();
-	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, 16 * PAGE));
+	faults_setup();
+	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, SIZE));
 	channel = ibv_ext_create_dmabuf_event_channel(f->context);
 	assert_non_null(channel);
 	sweep = (struct sweep){ .f = f, .handle = mr->handle, .event_fd = channel->fd };
@@ -328,18 +274,86 @@ static void watches(void **state)
 	assert_errno(ibv_ext_destroy_dmabuf_event_channel(channel), 0, "event channel");
 }
 
+static int try_revoke(int dev, int fd)
+{
+	struct dmabuf_test_revoke result;
+	int err = exporter_revoke(dev, fd, 5000, &result);
+
+	if (!err)
+		assert_int_equal(result.result,
+				 DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	return err;
+}
+
+/* Whatever an importer lacks then, it lets go of the memory and tells who watches. */
+static void revokes(void **state)
+{
+	struct dmabuf_test_create args = { .mode = DMABUF_TEST_REVOKING, .size = SIZE };
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct fixture *f = *state;
+	struct ibv_ext_dmabuf_event event;
+	struct dmabuf_test_counters counters;
+	bool injected = true;
+	struct usage before;
+	struct sweep sweep;
+	int dev, fault, err;
+	unsigned int nth;
+
+	faults_setup();
+	dev = open_exporter();
+	channel = ibv_ext_create_dmabuf_event_channel(f->context);
+	assert_non_null(channel);
+	start_sweep(&sweep, f, make_buffer(dev, args), SIZE,
+		    IB_UVERBS_ACCESS_DMABUF_PINNED | IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE);
+	usage_read(&before);
+	for (nth = 1; injected; nth++) {
+		struct pollfd poll_fd = { .fd = channel->fd, .events = POLLIN };
+
+		assert_errno(do_register(&sweep), 0, "registration");
+		sweep.handle = sweep.mr.handle;
+		sweep.event_fd = channel->fd;
+		assert_errno(do_watch(&sweep), 0, "watch");
+
+		fault = fault_arm(nth);
+		err = try_revoke(dev, sweep.region.fd);
+		injected = fault_disarm(fault);
+		/* The exporter's own ioctl may have failed, before or after. */
+		if (err)
+			assert_errno(err, EFAULT, "revoke, fault %u", nth);
+		assert_errno(exporter_counters(dev, sweep.region.fd, &counters), 0, "counters");
+		if (!counters.revoked)
+			assert_errno(try_revoke(dev, sweep.region.fd), 0, "revoke");
+
+		assert_int_equal(poll(&poll_fd, 1, 5000), 1);
+		assert_errno(ibv_ext_get_dmabuf_event(channel, &event), 0, "event");
+		assert_errno(do_query(&sweep), 0, "query");
+		assert_int_equal(sweep.info.state, IB_UVERBS_DMABUF_STATE_REVOKED);
+		assert_int_equal(sweep.info.charged, 0);
+		assert_errno(do_deregister(&sweep), 0, "deregistration");
+		assert_idle(dev, sweep.region.fd);
+		assert_errno(exporter_unrevoke(dev, sweep.region.fd), 0, "unrevoke");
+		assert_usage(&before, "after a revoke");
+	}
+	print_message("revoke: %u faults\n", nth - 2);
+	assert_errno(ibv_ext_destroy_dmabuf_event_channel(channel), 0, "event channel");
+	close(sweep.region.fd);
+	close(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(registration_over_udmabuf),
 		TEST(registration_over_the_system_heap),
 		TEST(plain_registration),
+		TEST(registration_over_the_test_exporter),
 		TEST(registration_beside_another),
 		TEST(deregistration),
 		TEST(queries),
 		TEST(probes),
 		TEST(watches),
+		TEST(revokes),
 	};
 
-	return cmocka_run_group_tests_name("fault injection", tests, group_setup, NULL);
+	return cmocka_run_group_tests_name("fault injection", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "file.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
 #include "test.h"
@@ -175,18 +176,6 @@ CHILD_TEST(without_free_descriptors)
 #define CGROUPS "/sys/fs/cgroup"
 #define CGROUP CGROUPS "/dmabuf-test"
 
-static bool write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok;
-
-	if (fd < 0)
-		return false;
-	ok = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-	close(fd);
-	return ok;
-}
-
 /* The rdma cgroup counts such regions as the objects that they are. */
 static void under_a_cgroup(struct ibv_pd *pd, struct dmabuf *buf)
 {
@@ -195,7 +184,7 @@ static void under_a_cgroup(struct ibv_pd *pd, struct dmabuf *buf)
 	int i, round;
 
 	(void)pd;
-	child_check(write_file(CGROUP "/cgroup.procs", "0"), "cannot join the cgroup");
+	child_check(!file_write(CGROUP "/cgroup.procs", "0"), "cannot join the cgroup");
 	context = open_device();
 	child_check(context, "no device");
 	pd = ibv_alloc_pd(context); /* the first of three objects */
@@ -217,15 +206,15 @@ static void test_under_a_cgroup(void **state)
 	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
 	struct usage before;
 
-	if (!write_file(CGROUPS "/cgroup.subtree_control", "+rdma"))
+	if (file_write(CGROUPS "/cgroup.subtree_control", "+rdma"))
 		skip_because("no rdma cgroup controller");
 	assert_int_equal(mkdir(CGROUP, 0755), 0);
-	assert_true(write_file(CGROUP "/rdma.max", DEVICE " hca_handle=1 hca_object=3"));
+	assert_false(file_write(CGROUP "/rdma.max", DEVICE " hca_handle=1 hca_object=3"));
 	usage_read(&before);
 	in_child(under_a_cgroup, buf);
 	assert_usage(&before, "after the child's end");
 	/* 6.12 breaks when a device goes after a cgroup that had limits for it */
-	assert_true(write_file(CGROUP "/rdma.max", DEVICE " hca_handle=max hca_object=max"));
+	assert_false(file_write(CGROUP "/rdma.max", DEVICE " hca_handle=max hca_object=max"));
 	assert_int_equal(rmdir(CGROUP), 0);
 }
 

@@ -2,34 +2,29 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "parameter.h"
 #include "test.h"
 
-static int open_parameter(const char *name, int flags)
-{
-	char path[128];
+#define PATH_SIZE 128
 
-	snprintf(path, sizeof(path), "/sys/module/ib_uverbs/parameters/%s", name);
-	return open(path, flags | O_CLOEXEC);
+static const char *path_of(const char *name, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "/sys/module/ib_uverbs/parameters/%s", name);
+	return path;
 }
 
 int parameter_write(const char *name, const char *value)
 {
-	int fd = open_parameter(name, O_WRONLY);
-	int err = 0;
+	char path[PATH_SIZE];
 
-	if (fd < 0)
-		return errno;
-	if (write(fd, value, strlen(value)) < 0)
-		err = errno;
-	close(fd);
-	return err;
+	return file_write(path_of(name, path), value);
 }
 
 void parameter_assert(const char *name, const char *value)
 {
-	char text[64] = "", expected[64];
-	int fd = open_parameter(name, O_RDONLY);
+	char text[64] = "", expected[64], path[PATH_SIZE];
+	int fd = open(path_of(name, path), O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		fail_msg("%s: %s", name, strerrorname(errno));
