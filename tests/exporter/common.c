@@ -7,6 +7,13 @@
 #include "common.h"
 #include "fixture.h"
 
+const enum dmabuf_test_mode all_modes[NUM_MODES] = {
+	DMABUF_TEST_STATIC,
+	DMABUF_TEST_DYNAMIC,
+	DMABUF_TEST_MIGRATING,
+	DMABUF_TEST_REVOKING,
+};
+
 static const char *module;
 
 int setup(void **state)
@@ -84,6 +91,16 @@ void assert_idle(struct state *s, int fd)
 	struct dmabuf_test_counters c = counters(s, fd);
 
 	assert_true(exporter_idle(&c));
+}
+
+void assert_held_as(struct state *s, int fd, const struct dmabuf_test_counters *before)
+{
+	struct dmabuf_test_counters now = counters(s, fd);
+	int what;
+
+	/* Each is followed by its opposite. */
+	for (what = DMABUF_TEST_ATTACHES; what < DMABUF_TEST_CPU_BEGINS; what += 2)
+		assert_int_equal(exporter_now(&now, what), exporter_now(before, what));
 }
 
 void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size_t length,

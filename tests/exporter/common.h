@@ -21,6 +21,10 @@ struct state {
 	int other;
 };
 
+#define NUM_MODES 4
+
+extern const enum dmabuf_test_mode all_modes[NUM_MODES];
+
 int setup(void **state);
 int teardown(void **state);
 
@@ -37,6 +41,8 @@ bool have_device_memory(struct state *s);
 struct dmabuf_test_counters counters(struct state *s, int fd);
 struct dmabuf_test_importer importer(int dev);
 void assert_idle(struct state *s, int fd);
+/* As many attachments, pins, mappings and vmaps as then */
+void assert_held_as(struct state *s, int fd, const struct dmabuf_test_counters *before);
 void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size_t length,
 		uint8_t value);
 

@@ -12,12 +12,6 @@
 
 static void test_rxe_registers(void **state)
 {
-	static const enum dmabuf_test_mode modes[] = {
-		DMABUF_TEST_STATIC,
-		DMABUF_TEST_DYNAMIC,
-		DMABUF_TEST_MIGRATING,
-		DMABUF_TEST_REVOKING,
-	};
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
 	struct ibv_mr *mr;
@@ -26,9 +20,9 @@ static void test_rxe_registers(void **state)
 	int fd;
 
 	rdma_setup(&r, 3 * PAGE);
-	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+	for (i = 0; i < NUM_MODES; i++) {
 		fd = create_args(s, (struct dmabuf_test_create){
-					    .mode = modes[i],
+					    .mode = all_modes[i],
 					    .size = r.size,
 					    .segment = PAGE,
 					    .move_delay_ms = 50,
@@ -41,7 +35,7 @@ static void test_rxe_registers(void **state)
 		assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), 1);
 		assert_int_equal(exporter_now(&c, DMABUF_TEST_VMAPS), 1);
 		assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS) > 0, i > 0);
-		assert_int_equal(c.count[DMABUF_TEST_MOVES], modes[i] == DMABUF_TEST_MIGRATING);
+		assert_int_equal(c.count[DMABUF_TEST_MOVES], all_modes[i] == DMABUF_TEST_MIGRATING);
 		assert_int_equal(rdma_write(&r, mr, 0x40 + i), IBV_WC_SUCCESS);
 		assert_all(s, fd, 0, 0, r.size, 0x40 + i);
 		if (c.old_memory)
