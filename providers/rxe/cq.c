@@ -41,28 +41,9 @@ static int map_cq(struct rxe_cq *cq, int fd, const struct mminfo *info)
 	return ret;
 }
 
-static struct rxe_cq *alloc_cq(bool single_threaded)
-{
-	struct rxe_cq *cq;
-	int ret;
-
-	cq = calloc(1, sizeof(*cq));
-	if (!cq)
-		return NULL;
-
-	ret = rxe_lock_init(&cq->lock, single_threaded);
-	if (ret) {
-		free(cq);
-		errno = ret;
-		return NULL;
-	}
-	return cq;
-}
-
 static void free_cq(struct rxe_cq *cq)
 {
 	rxe_ring_unmap(&cq->ring);
-	rxe_lock_destroy(&cq->lock);
 	free(cq);
 }
 
@@ -87,10 +68,12 @@ static struct rxe_cq *create_cq(struct ibv_context *context, const struct ibv_cq
 		return NULL;
 	}
 
-	cq = alloc_cq(single_threaded(attr));
+	cq = calloc(1, sizeof(*cq));
 	if (!cq)
 		return NULL;
 
+	cq->lock.single_threaded = single_threaded(attr);
+	rxe_ring_init(&cq->ring);
 	ret = rxe_init_cq_ex(cq, attr->wc_flags);
 	if (ret)
 		goto err_free;
@@ -155,31 +138,69 @@ int rxe_resize_cq(struct ibv_cq *ibcq, int cqe)
 	return ret;
 }
 
+/* As many as there are, in one or two runs of neighbours. */
+static int poll_run(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
+{
+	struct rxe_ring *ring = &cq->ring;
+	int polled = 0;
+
+	while (polled < num_entries) {
+		const uint8_t *cqe = rxe_ring_slot(ring, ring->index);
+		const size_t slot_size = ring->slot_size;
+		int run = rxe_ring_run(ring, ring->index);
+
+		if (!run)
+			break;
+		if (run > num_entries - polled)
+			run = num_entries - polled;
+		rxe_ring_skip(ring, run);
+		polled += run;
+
+		for (; run; run--) {
+			memcpy(wc, cqe, sizeof(*wc));
+			wc++;
+			cqe += slot_size;
+		}
+	}
+	return polled;
+}
+
+/* Most calls find nothing or one completion: that is the straight way. */
+static inline int poll_cq(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
+{
+	const void *cqe = rxe_ring_peek(&cq->ring);
+	int polled = 1;
+
+	if (!cqe || num_entries <= 0)
+		return rxe_ring_mapped(&cq->ring) ? 0 : -EIO;
+
+	memcpy(wc, cqe, sizeof(*wc));
+	rxe_ring_advance(&cq->ring);
+	if (num_entries > 1)
+		polled += poll_run(cq, num_entries - 1, wc + 1);
+	rxe_ring_release(&cq->ring);
+	return polled;
+}
+
+/* A function of its own, so that polling without the lock needs no stack frame. */
+static __attribute__((noinline)) int poll_locked(struct rxe_cq *cq, int num_entries,
+						 struct ibv_wc *wc)
+{
+	int polled;
+
+	rxe_spin_lock(&cq->lock);
+	polled = poll_cq(cq, num_entries, wc);
+	rxe_spin_unlock(&cq->lock);
+	return polled;
+}
+
 int rxe_poll_cq(struct ibv_cq *ibcq, int num_entries, struct ibv_wc *wc)
 {
 	struct rxe_cq *cq = to_rcq(ibcq);
-	int polled;
 
-	rxe_lock(&cq->lock);
-
-	if (!cq->ring.buf) {
-		rxe_unlock(&cq->lock);
-		return -EIO;
-	}
-
-	for (polled = 0; polled < num_entries; polled++) {
-		const void *cqe = rxe_ring_peek(&cq->ring);
-
-		if (!cqe)
-			break;
-		memcpy(&wc[polled], cqe, sizeof(*wc));
-		rxe_ring_advance(&cq->ring);
-	}
-	if (polled)
-		rxe_ring_release(&cq->ring);
-
-	rxe_unlock(&cq->lock);
-	return polled;
+	if (cq->lock.single_threaded)
+		return poll_cq(cq, num_entries, wc);
+	return poll_locked(cq, num_entries, wc);
 }
 
 static bool cqe_is_of_qp(const void *slot, uint32_t qp_num)
@@ -195,8 +216,7 @@ void rxe_cq_drop_qp(struct ibv_cq *ibcq, uint32_t qp_num)
 	struct rxe_cq *cq = to_rcq(ibcq);
 
 	rxe_lock(&cq->lock);
-	if (cq->ring.buf)
-		rxe_ring_drop(&cq->ring, cqe_is_of_qp, qp_num);
+	rxe_ring_drop(&cq->ring, cqe_is_of_qp, qp_num);
 	rxe_unlock(&cq->lock);
 }
 

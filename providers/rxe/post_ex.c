@@ -44,15 +44,24 @@ static int wr_complete(struct ibv_qp_ex *qp_ex)
 
 	rxe_ring_publish(&qp->sq.ring);
 	rxe_unlock(&qp->sq.lock);
-	return rxe_ring_send_doorbell(&qp->vqp.qp);
+	return rxe_ring_doorbell(qp);
+}
+
+static void spoil(struct rxe_qp *qp, int error)
+{
+	if (!qp->batch.error)
+		qp->batch.error = error;
+	qp->batch.wqe = NULL;
 }
 
 /* The request that setters work on, or NULL if the batch is spoilt */
 static struct rxe_send_wqe *current_wqe(struct rxe_qp *qp)
 {
-	if (!qp->batch.error && !qp->batch.wqe)
-		qp->batch.error = EINVAL;
-	return qp->batch.error ? NULL : qp->batch.wqe;
+	struct rxe_send_wqe *wqe = qp->batch.wqe;
+
+	if (!wqe)
+		spoil(qp, EINVAL);
+	return wqe;
 }
 
 static struct rxe_send_wqe *new_wqe(struct ibv_qp_ex *qp_ex, enum ibv_wr_opcode opcode)
@@ -65,15 +74,14 @@ static struct rxe_send_wqe *new_wqe(struct ibv_qp_ex *qp_ex, enum ibv_wr_opcode 
 
 	wqe = rxe_ring_reserve(&qp->sq.ring);
 	if (!wqe) {
-		qp->batch.error = ENOMEM;
+		spoil(qp, ENOMEM);
 		return NULL;
 	}
 
 	rxe_wqe_init(wqe, qp_ex->wr_id, opcode, qp_ex->wr_flags);
 	rxe_dma_init(&wqe->dma, 0, 0);
 	/* not an earlier request's address, should wr_set_ud_addr() never be called */
-	if (qp->vqp.qp.qp_type == IBV_QPT_UD)
-		wqe->wr.wr.ud.ah_num = 0;
+	wqe->wr.wr.ud.ah_num = 0;
 	rxe_ring_advance(&qp->sq.ring);
 	qp->batch.wqe = wqe;
 	return wqe;
@@ -135,7 +143,7 @@ static void build_atomic(struct ibv_qp_ex *qp_ex, enum ibv_wr_opcode opcode, uin
 	if (!wqe)
 		return;
 	if (remote_addr & 7)
-		from_qp_ex(qp_ex)->batch.error = EINVAL;
+		spoil(from_qp_ex(qp_ex), EINVAL);
 	rxe_wqe_set_atomic(wqe, remote_addr, rkey, compare_add, swap);
 }
 
@@ -160,7 +168,7 @@ static void wr_atomic_write(struct ibv_qp_ex *qp_ex, uint32_t rkey, uint64_t rem
 	if (!wqe)
 		return;
 	if (remote_addr & 7)
-		from_qp_ex(qp_ex)->batch.error = EINVAL;
+		spoil(from_qp_ex(qp_ex), EINVAL);
 	rxe_wqe_set_rdma(wqe, remote_addr, rkey);
 	/* where inline data goes, though it is not flagged as such */
 	rxe_dma_init(&wqe->dma, 8, 0);
@@ -177,7 +185,7 @@ static void wr_flush(struct ibv_qp_ex *qp_ex, uint32_t rkey, uint64_t remote_add
 	if (!wqe)
 		return;
 	if (length > RXE_MAX_MSG)
-		from_qp_ex(qp_ex)->batch.error = EINVAL;
+		spoil(from_qp_ex(qp_ex), EINVAL);
 	wqe->iova = remote_addr;
 	wqe->wr.wr.flush.remote_addr = remote_addr;
 	wqe->wr.wr.flush.rkey = rkey;
@@ -196,8 +204,9 @@ static void wr_bind_mw(struct ibv_qp_ex *qp_ex, struct ibv_mw *mw, uint32_t rkey
 
 	if (!wqe)
 		return;
-	qp->batch.error = rxe_check_bind(mw, info);
-	if (!qp->batch.error)
+	if (rxe_check_bind(mw, info))
+		spoil(qp, EINVAL);
+	else
 		rxe_wqe_set_bind(wqe, mw, rkey, info);
 }
 
@@ -218,40 +227,55 @@ static void wr_set_ud_addr(struct ibv_qp_ex *qp_ex, struct ibv_ah *ah, uint32_t 
 	if (!wqe)
 		return;
 	if (!ah || qp->vqp.qp.qp_type != IBV_QPT_UD)
-		qp->batch.error = EINVAL;
+		spoil(qp, EINVAL);
 	else
 		rxe_wqe_set_ud(wqe, ah, remote_qpn, remote_qkey);
+}
+
+static void wr_set_sge(struct ibv_qp_ex *qp_ex, uint32_t lkey, uint64_t addr, uint32_t length)
+{
+	struct rxe_qp *qp = from_qp_ex(qp_ex);
+	struct rxe_send_wqe *wqe = current_wqe(qp);
+
+	if (!wqe)
+		return;
+	if (length > RXE_MAX_MSG || !qp->sq.max_sge) {
+		spoil(qp, EINVAL);
+		return;
+	}
+
+	wqe->dma.sge[0].addr = addr;
+	wqe->dma.sge[0].length = length;
+	wqe->dma.sge[0].lkey = lkey;
+	rxe_dma_init(&wqe->dma, length, 1);
 }
 
 static void wr_set_sge_list(struct ibv_qp_ex *qp_ex, size_t num_sge, const struct ibv_sge *sg_list)
 {
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
 	struct rxe_send_wqe *wqe = current_wqe(qp);
-	uint64_t length;
 
 	if (!wqe)
 		return;
-	if (num_sge > qp->sq.max_sge) {
-		qp->batch.error = EINVAL;
+	if (num_sge > qp->sq.max_sge || rxe_dma_set_sge(&wqe->dma, sg_list, num_sge) > RXE_MAX_MSG)
+		spoil(qp, EINVAL);
+}
+
+static void wr_set_inline_data(struct ibv_qp_ex *qp_ex, void *addr, size_t length)
+{
+	struct rxe_qp *qp = from_qp_ex(qp_ex);
+	struct rxe_send_wqe *wqe = current_wqe(qp);
+
+	if (!wqe)
+		return;
+	if (length > qp->sq.max_inline) {
+		spoil(qp, EINVAL);
 		return;
 	}
 
-	length = rxe_sge_length(sg_list, num_sge);
-	if (length > RXE_MAX_MSG)
-		qp->batch.error = EINVAL;
-	else
-		rxe_dma_set_sge(&wqe->dma, length, sg_list, num_sge);
-}
-
-static void wr_set_sge(struct ibv_qp_ex *qp_ex, uint32_t lkey, uint64_t addr, uint32_t length)
-{
-	struct ibv_sge sge = {
-		.addr = addr,
-		.length = length,
-		.lkey = lkey,
-	};
-
-	wr_set_sge_list(qp_ex, length ? 1 : 0, &sge);
+	wqe->wr.send_flags |= IBV_SEND_INLINE;
+	rxe_dma_init(&wqe->dma, length, 0);
+	memcpy(wqe->dma.inline_data, addr, length);
 }
 
 static void wr_set_inline_data_list(struct ibv_qp_ex *qp_ex, size_t num_buf,
@@ -266,7 +290,7 @@ static void wr_set_inline_data_list(struct ibv_qp_ex *qp_ex, size_t num_buf,
 
 	for (size_t i = 0; i < num_buf; i++) {
 		if (buf_list[i].length > qp->sq.max_inline - length) {
-			qp->batch.error = EINVAL;
+			spoil(qp, EINVAL);
 			return;
 		}
 		memcpy(wqe->dma.inline_data + length, buf_list[i].addr, buf_list[i].length);
@@ -275,16 +299,6 @@ static void wr_set_inline_data_list(struct ibv_qp_ex *qp_ex, size_t num_buf,
 
 	wqe->wr.send_flags |= IBV_SEND_INLINE;
 	rxe_dma_init(&wqe->dma, length, 0);
-}
-
-static void wr_set_inline_data(struct ibv_qp_ex *qp_ex, void *addr, size_t length)
-{
-	struct ibv_data_buf buf = {
-		.addr = addr,
-		.length = length,
-	};
-
-	wr_set_inline_data_list(qp_ex, 1, &buf);
 }
 
 enum {

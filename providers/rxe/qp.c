@@ -18,7 +18,6 @@ _Static_assert(offsetof(struct create_qp_ex_resp, rxe) == 40, "no padding in res
 
 static struct rxe_qp *alloc_qp(struct ibv_pd *pd)
 {
-	bool single_threaded = rxe_pd_single_threaded(pd);
 	struct rxe_qp *qp;
 	int ret;
 
@@ -26,45 +25,37 @@ static struct rxe_qp *alloc_qp(struct ibv_pd *pd)
 	if (!qp)
 		return NULL;
 
-	ret = rxe_wq_init(&qp->sq, single_threaded);
-	if (ret)
-		goto err_free;
-
-	ret = rxe_wq_init(&qp->rq, single_threaded);
-	if (ret)
-		goto err_sq;
-
 	ret = pthread_mutex_init(&qp->state_lock, NULL);
-	if (ret)
-		goto err_rq;
+	if (ret) {
+		free(qp);
+		errno = ret;
+		return NULL;
+	}
 
+	rxe_wq_init(&qp->sq, rxe_pd_single_threaded(pd));
+	rxe_wq_init(&qp->rq, rxe_pd_single_threaded(pd));
 	return qp;
-
-err_rq:
-	rxe_wq_destroy(&qp->rq);
-err_sq:
-	rxe_wq_destroy(&qp->sq);
-err_free:
-	free(qp);
-	errno = ret;
-	return NULL;
 }
 
 static void free_qp(struct rxe_qp *qp)
 {
 	pthread_mutex_destroy(&qp->state_lock);
-	rxe_wq_destroy(&qp->rq);
-	rxe_wq_destroy(&qp->sq);
+	rxe_ring_unmap(&qp->rq.ring);
+	rxe_ring_unmap(&qp->sq.ring);
 	free(qp);
 }
 
-/* @srq: whether the QP has one, and so no ring of its own for receives */
-static int map_queues(struct rxe_qp *qp, const struct rxe_create_qp_resp *resp,
-		      const struct ibv_qp_cap *cap, bool srq)
+/*
+ * What is left to do when the kernel has its QP.
+ * @srq: whether there is one, and so no ring of the QP's own for receives
+ */
+static int finish_qp(struct rxe_qp *qp, const struct rxe_create_qp_resp *resp,
+		     enum ibv_qp_type type, const struct ibv_qp_cap *cap, bool srq)
 {
 	int fd = qp->vqp.qp.context->cmd_fd;
 	int ret;
 
+	rxe_init_posting(qp, type);
 	ret = rxe_wq_map_send(&qp->sq, fd, &resp->sq_mi, cap);
 	if (!ret && !srq)
 		ret = rxe_wq_map_recv(&qp->rq, fd, &resp->rq_mi, cap->max_recv_sge);
@@ -86,7 +77,7 @@ struct ibv_qp *rxe_create_qp(struct ibv_pd *pd, struct ibv_qp_init_attr *attr)
 	if (ret)
 		goto err_free;
 
-	ret = map_queues(qp, &resp.rxe, &attr->cap, attr->srq);
+	ret = finish_qp(qp, &resp.rxe, attr->qp_type, &attr->cap, attr->srq);
 	if (ret)
 		goto err_destroy;
 
@@ -132,7 +123,7 @@ struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_
 	if (ret)
 		goto err_free;
 
-	ret = map_queues(qp, &resp.rxe, &attr->cap, attr->srq);
+	ret = finish_qp(qp, &resp.rxe, attr->qp_type, &attr->cap, attr->srq);
 	if (ret)
 		goto err_destroy;
 

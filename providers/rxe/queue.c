@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-#include <string.h>
 #include <sys/mman.h>
 
 #include "queue.h"
 
+struct rxe_queue_buf rxe_no_ring;
+
 /**
  * rxe_ring_map() - map a ring that the kernel has just created
- * @ring:	filled on success, cleared otherwise
+ * @ring:	initialised, nothing mapped; filled on success
  * @fd:		the context's command fd
  * @info:	where the ring lies, as the kernel's answer said
  * @slot_size:	what a slot must at least hold
@@ -17,8 +18,6 @@ int rxe_ring_map(struct rxe_ring *ring, int fd, const struct mminfo *info, size_
 {
 	void *buf;
 	int ret;
-
-	memset(ring, 0, sizeof(*ring));
 
 	buf = mmap(NULL, info->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, info->offset);
 	if (buf == MAP_FAILED)
@@ -32,7 +31,7 @@ int rxe_ring_map(struct rxe_ring *ring, int fd, const struct mminfo *info, size_
 
 void rxe_ring_unmap(struct rxe_ring *ring)
 {
-	if (ring->buf)
+	if (rxe_ring_mapped(ring))
 		munmap(ring->buf, ring->map_size);
-	ring->buf = NULL;
+	rxe_ring_init(ring);
 }

@@ -29,13 +29,30 @@
 #include <rdma/rdma_user_rxe.h>
 
 struct rxe_ring {
-	struct rxe_queue_buf *buf; /* NULL: no ring */
+	struct rxe_queue_buf *buf;
 	uint32_t mask;
-	uint32_t shift;
-	uint32_t index; /* ours: the next slot to fill, or to read */
-	uint32_t seen;	/* the other side's, as last looked at */
-	size_t map_size;
+	uint32_t shift; /* slots are 1 << shift bytes */
+	size_t slot_size;
+	uint32_t index;	 /* ours: the next slot to fill, or to read */
+	uint32_t seen;	 /* by a producer: the consumer's index when it last looked */
+	size_t map_size; /* 0: nothing is mapped */
 };
+
+/*
+ * Where nothing is mapped, a ring is this: always empty, and always full.
+ * Posting and polling then need no look at whether there is a ring.
+ */
+extern struct rxe_queue_buf rxe_no_ring;
+
+static inline void rxe_ring_init(struct rxe_ring *ring)
+{
+	*ring = (struct rxe_ring){ .buf = &rxe_no_ring };
+}
+
+static inline bool rxe_ring_mapped(const struct rxe_ring *ring)
+{
+	return ring->map_size;
+}
 
 /**
  * rxe_ring_attach() - take charge of a mapped ring
@@ -67,6 +84,7 @@ static inline int rxe_ring_attach(struct rxe_ring *ring, void *buf, size_t map_s
 	ring->buf = q;
 	ring->mask = mask;
 	ring->shift = shift;
+	ring->slot_size = (size_t)1 << shift;
 	ring->map_size = map_size;
 	return 0;
 }
@@ -81,12 +99,12 @@ static inline void rxe_ring_resume_producer(struct rxe_ring *ring)
 static inline void rxe_ring_resume_consumer(struct rxe_ring *ring)
 {
 	ring->index = __atomic_load_n(&ring->buf->consumer_index, __ATOMIC_RELAXED) & ring->mask;
-	ring->seen = ring->index;
 }
 
+/* @index: within the mask, as all are that are kept or computed here */
 static inline void *rxe_ring_slot(const struct rxe_ring *ring, uint32_t index)
 {
-	return ring->buf->data + ((size_t)(index & ring->mask) << ring->shift);
+	return ring->buf->data + ((size_t)index << ring->shift);
 }
 
 /**
@@ -98,7 +116,8 @@ static inline void *rxe_ring_slot(const struct rxe_ring *ring, uint32_t index)
  */
 static inline void *rxe_ring_reserve(struct rxe_ring *ring)
 {
-	uint32_t next = (ring->index + 1) & ring->mask;
+	uint32_t index = ring->index;
+	uint32_t next = (index + 1) & ring->mask;
 
 	if (next == ring->seen) {
 		/* acquire: the kernel is done with the slots it released */
@@ -107,10 +126,10 @@ static inline void *rxe_ring_reserve(struct rxe_ring *ring)
 		if (next == ring->seen)
 			return NULL;
 	}
-	return rxe_ring_slot(ring, ring->index);
+	return rxe_ring_slot(ring, index);
 }
 
-/* The slot from rxe_ring_reserve() is filled. */
+/* Our slot is filled, or read. */
 static inline void rxe_ring_advance(struct rxe_ring *ring)
 {
 	ring->index = (ring->index + 1) & ring->mask;
@@ -128,16 +147,36 @@ static inline void rxe_ring_publish(struct rxe_ring *ring)
  * Return: the slot, or NULL if the ring is empty. It stays ours until
  * rxe_ring_release().
  */
-static inline const void *rxe_ring_peek(struct rxe_ring *ring)
+static inline const void *rxe_ring_peek(const struct rxe_ring *ring)
 {
-	if (ring->index == ring->seen) {
-		/* acquire: what the kernel wrote before it moved the index */
-		ring->seen = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) &
-			     ring->mask;
-		if (ring->index == ring->seen)
-			return NULL;
-	}
-	return rxe_ring_slot(ring, ring->index);
+	const struct rxe_queue_buf *buf = ring->buf;
+	uint32_t index = ring->index;
+
+	/* acquire: what the kernel wrote before it moved the index */
+	if (index == __atomic_load_n(&buf->producer_index, __ATOMIC_ACQUIRE))
+		return NULL;
+	return buf->data + ((size_t)index << ring->shift);
+}
+
+/**
+ * rxe_ring_run() - how many slots are there to read from @index on
+ *
+ * Return: the number of those that lie side by side, up to the end of the ring;
+ * 0 if nothing is to be read there.
+ */
+static inline uint32_t rxe_ring_run(const struct rxe_ring *ring, uint32_t index)
+{
+	uint32_t end = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
+
+	if (end < index)
+		end = ring->mask + 1;
+	return end - index;
+}
+
+/* So many slots are read. */
+static inline void rxe_ring_skip(struct rxe_ring *ring, uint32_t count)
+{
+	ring->index = (ring->index + count) & ring->mask;
 }
 
 /* Give every slot that was read and advanced over back to the kernel. */
@@ -165,9 +204,8 @@ static inline void rxe_ring_drop(struct rxe_ring *ring,
 {
 	uint32_t from, to;
 
-	ring->seen = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
-	from = ring->seen;
-	to = ring->seen;
+	from = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
+	to = from;
 
 	while (from != ring->index) {
 		from = (from - 1) & ring->mask;
@@ -175,8 +213,7 @@ static inline void rxe_ring_drop(struct rxe_ring *ring,
 			continue;
 		to = (to - 1) & ring->mask;
 		if (to != from)
-			memcpy(rxe_ring_slot(ring, to), rxe_ring_slot(ring, from),
-			       (size_t)1 << ring->shift);
+			memcpy(rxe_ring_slot(ring, to), rxe_ring_slot(ring, from), ring->slot_size);
 	}
 
 	ring->index = to;

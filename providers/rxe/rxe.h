@@ -37,18 +37,40 @@ struct rxe_pd {
 	struct rxe_td *thread_domain; /* may be NULL */
 };
 
+/*
+ * Where polling with struct ibv_cq_ex has come to: the completion at the ring's
+ * index, and the last one that lies beside it and is known to have come.
+ */
+struct rxe_reader {
+	const struct ib_uverbs_wc *current;
+	const struct ib_uverbs_wc *last;
+};
+
 struct rxe_cq {
 	struct verbs_cq vcq;
 	struct rxe_lock lock;
 	struct rxe_ring ring;
-	const struct ib_uverbs_wc *current; /* of a struct ibv_cq_ex poll, NULL past the last */
+	struct rxe_reader reader;
 };
 
-/* What struct ibv_qp_ex has under construction; the send queue's lock guards it. */
+/*
+ * What struct ibv_qp_ex has under construction; the send queue's lock guards it.
+ * There is no wqe to set anything in before the first request, and after an error.
+ */
 struct rxe_batch {
 	struct rxe_send_wqe *wqe;
 	uint32_t start;
 	int error;
+};
+
+/*
+ * The kernel's driver is told to look at the send queue by a post of no work
+ * requests: it finds what it needs in the ring. So the request is the same each
+ * time. It ends in an array of those work requests, which is why it comes last.
+ */
+struct rxe_doorbell {
+	struct ib_uverbs_cmd_hdr hdr;
+	struct ib_uverbs_post_send core;
 };
 
 struct rxe_qp {
@@ -56,8 +78,11 @@ struct rxe_qp {
 	struct rxe_wq sq;
 	struct rxe_wq rq; /* without a ring if the QP has an SRQ */
 	struct rxe_batch batch;
+	uint32_t send_ops;	    /* a bit for each opcode that it can do */
 	pthread_mutex_t state_lock; /* serialises changes of the state in the kernel */
 	bool in_error;		    /* the state is ERR, as far as we know */
+	struct ib_uverbs_post_send_resp doorbell_resp;
+	struct rxe_doorbell doorbell;
 };
 
 struct rxe_srq {
@@ -157,8 +182,7 @@ int rxe_destroy_cq(struct ibv_cq *cq);
 int rxe_init_cq_ex(struct rxe_cq *cq, uint64_t wc_flags);
 
 /* wq.c */
-int rxe_wq_init(struct rxe_wq *wq, bool single_threaded);
-void rxe_wq_destroy(struct rxe_wq *wq);
+void rxe_wq_init(struct rxe_wq *wq, bool single_threaded);
 int rxe_wq_map_send(struct rxe_wq *wq, int fd, const struct mminfo *info,
 		    const struct ibv_qp_cap *cap);
 int rxe_wq_map_recv(struct rxe_wq *wq, int fd, const struct mminfo *info, uint32_t max_sge);
@@ -182,7 +206,8 @@ void rxe_qp_flush_again(struct rxe_qp *qp);
 int rxe_destroy_qp(struct ibv_qp *qp);
 
 /* post.c */
-int rxe_ring_send_doorbell(const struct ibv_qp *qp);
+void rxe_init_posting(struct rxe_qp *qp, enum ibv_qp_type type);
+int rxe_ring_doorbell(struct rxe_qp *qp);
 int rxe_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr);
 int rxe_post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr);
 

@@ -18,25 +18,16 @@ _Static_assert(offsetof(struct modify_srq_cmd, rxe) == 24, "no padding in reques
 
 static struct rxe_srq *alloc_srq(struct ibv_pd *pd)
 {
-	struct rxe_srq *srq;
-	int ret;
+	struct rxe_srq *srq = calloc(1, sizeof(*srq));
 
-	srq = calloc(1, sizeof(*srq));
-	if (!srq)
-		return NULL;
-
-	ret = rxe_wq_init(&srq->rq, rxe_pd_single_threaded(pd));
-	if (ret) {
-		free(srq);
-		errno = ret;
-		return NULL;
-	}
+	if (srq)
+		rxe_wq_init(&srq->rq, rxe_pd_single_threaded(pd));
 	return srq;
 }
 
 static void free_srq(struct rxe_srq *srq)
 {
-	rxe_wq_destroy(&srq->rq);
+	rxe_ring_unmap(&srq->rq.ring);
 	free(srq);
 }
 

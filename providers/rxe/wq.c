@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 #include "wqe.h"
 
-int rxe_wq_init(struct rxe_wq *wq, bool single_threaded)
+void rxe_wq_init(struct rxe_wq *wq, bool single_threaded)
 {
-	return rxe_lock_init(&wq->lock, single_threaded);
-}
-
-void rxe_wq_destroy(struct rxe_wq *wq)
-{
-	rxe_ring_unmap(&wq->ring);
-	rxe_lock_destroy(&wq->lock);
+	wq->lock.single_threaded = single_threaded;
+	rxe_ring_init(&wq->ring);
 }
 
 static int map_wq(struct rxe_wq *wq, int fd, const struct mminfo *info, size_t slot_size)
@@ -48,22 +43,48 @@ static int post_one_recv(struct rxe_wq *wq, const struct ibv_recv_wr *wr)
 	struct rxe_recv_wqe *wqe;
 	uint64_t length;
 
-	if (wr->num_sge < 0 || (uint32_t)wr->num_sge > wq->max_sge)
-		return EINVAL;
-
-	length = rxe_sge_length(wr->sg_list, wr->num_sge);
-	if (length > RXE_MAX_MSG)
+	/* a negative number is a very large one here */
+	if ((uint32_t)wr->num_sge > wq->max_sge)
 		return EINVAL;
 
 	wqe = rxe_ring_reserve(&wq->ring);
 	if (!wqe)
-		return ENOMEM;
+		return rxe_ring_mapped(&wq->ring) ? ENOMEM : EINVAL;
 
 	wqe->wr_id = wr->wr_id;
-	rxe_dma_set_sge(&wqe->dma, length, wr->sg_list, wr->num_sge);
+	length = rxe_dma_set_sge(&wqe->dma, wr->sg_list, wr->num_sge);
+	if (length > RXE_MAX_MSG)
+		return EINVAL;
 
 	rxe_ring_advance(&wq->ring);
 	return 0;
+}
+
+static inline int post_recvs(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
+{
+	int ret = 0;
+
+	for (; wr; wr = wr->next) {
+		ret = post_one_recv(wq, wr);
+		if (ret) {
+			*bad_wr = wr;
+			break;
+		}
+	}
+	rxe_ring_publish(&wq->ring);
+	return ret;
+}
+
+/* A function of its own, so that posting without the lock needs no stack frame. */
+static __attribute__((noinline)) int post_recvs_locked(struct rxe_wq *wq, struct ibv_recv_wr *wr,
+						       struct ibv_recv_wr **bad_wr)
+{
+	int ret;
+
+	rxe_spin_lock(&wq->lock);
+	ret = post_recvs(wq, wr, bad_wr);
+	rxe_spin_unlock(&wq->lock);
+	return ret;
 }
 
 /*
@@ -72,23 +93,7 @@ static int post_one_recv(struct rxe_wq *wq, const struct ibv_recv_wr *wr)
  */
 int rxe_wq_post_recv(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct ibv_recv_wr **bad_wr)
 {
-	int ret = 0;
-
-	rxe_lock(&wq->lock);
-
-	if (!wq->ring.buf)
-		ret = EINVAL;
-
-	while (wr && !ret) {
-		ret = post_one_recv(wq, wr);
-		if (!ret)
-			wr = wr->next;
-	}
-	if (ret)
-		*bad_wr = wr;
-	if (wq->ring.buf)
-		rxe_ring_publish(&wq->ring);
-
-	rxe_unlock(&wq->lock);
-	return ret;
+	if (wq->lock.single_threaded)
+		return post_recvs(wq, wr, bad_wr);
+	return post_recvs_locked(wq, wr, bad_wr);
 }

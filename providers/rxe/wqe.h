@@ -18,15 +18,6 @@
 
 /* Data: a list of SGEs, or the bytes themselves. */
 
-static inline uint64_t rxe_sge_length(const struct ibv_sge *sge, size_t num_sge)
-{
-	uint64_t length = 0;
-
-	for (size_t i = 0; i < num_sge; i++)
-		length += sge[i].length;
-	return length;
-}
-
 /* How far the kernel has come with the data: at its start. */
 static inline void rxe_dma_init(struct rxe_dma_info *dma, uint32_t length, uint32_t num_sge)
 {
@@ -37,15 +28,24 @@ static inline void rxe_dma_init(struct rxe_dma_info *dma, uint32_t length, uint3
 	dma->sge_offset = 0;
 }
 
-static inline void rxe_dma_set_sge(struct rxe_dma_info *dma, uint32_t length,
-				   const struct ibv_sge *sge, uint32_t num_sge)
+_Static_assert(sizeof(struct rxe_sge) == sizeof(struct ibv_sge) &&
+		       offsetof(struct rxe_sge, addr) == offsetof(struct ibv_sge, addr) &&
+		       offsetof(struct rxe_sge, length) == offsetof(struct ibv_sge, length) &&
+		       offsetof(struct rxe_sge, lkey) == offsetof(struct ibv_sge, lkey),
+	       "SGE layout");
+
+/* Return: the sum of the lengths; the caller sees to it that RXE_MAX_MSG holds. */
+static inline uint64_t rxe_dma_set_sge(struct rxe_dma_info *dma, const struct ibv_sge *sge,
+				       uint32_t num_sge)
 {
-	rxe_dma_init(dma, length, num_sge);
+	uint64_t length = 0;
+
 	for (uint32_t i = 0; i < num_sge; i++) {
-		dma->sge[i].addr = sge[i].addr;
-		dma->sge[i].length = sge[i].length;
-		dma->sge[i].lkey = sge[i].lkey;
+		memcpy(&dma->sge[i], &sge[i], sizeof(*sge));
+		length += sge[i].length;
 	}
+	rxe_dma_init(dma, length, num_sge);
+	return length;
 }
 
 /* Send requests: what all have, then what the opcode asks for. */
