@@ -39,6 +39,25 @@ int teardown(void **state)
 	return 0;
 }
 
+int setup_rdma(void **state)
+{
+	struct state *s;
+
+	if (setup(state))
+		return -1;
+	s = *state;
+	rdma_setup(&s->rdma, SIZE);
+	return 0;
+}
+
+int teardown_rdma(void **state)
+{
+	struct state *s = *state;
+
+	rdma_teardown(&s->rdma);
+	return teardown(state);
+}
+
 int create_args(struct state *s, struct dmabuf_test_create args)
 {
 	int fd;

@@ -6,6 +6,7 @@
 #define COMMON_H
 
 #include "exporter.h"
+#include "rdma.h"
 #include "test.h"
 
 /* What all buffers here are poisoned with */
@@ -19,6 +20,7 @@ struct state {
 	int dev;
 	int importer;
 	int other;
+	struct rdma rdma; /* of an RDMA_TEST */
 };
 
 #define NUM_MODES 4
@@ -28,7 +30,14 @@ extern const enum dmabuf_test_mode all_modes[NUM_MODES];
 int setup(void **state);
 int teardown(void **state);
 
+/* The size of what an RDMA_TEST registers */
+#define SIZE (16 * PAGE)
+
+int setup_rdma(void **state);
+int teardown_rdma(void **state);
+
 #define EXPORTER_TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define RDMA_TEST(function) cmocka_unit_test_setup_teardown(function, setup_rdma, teardown_rdma)
 
 /* The body of main(): loads the module, whose file is the argument, around @run. */
 int test_main(int argc, char **argv, int (*run)(void));

@@ -6,10 +6,7 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "rdma.h"
 #include "rdma_tool.h"
-
-#define SIZE (16 * PAGE)
 
 #define REQUIRE_P2P IBV_EXT_DMABUF_PIN_REQUIRE_P2P
 #define ALLOW_REVOKE IBV_EXT_DMABUF_PIN_ALLOW_REVOKE
@@ -59,9 +56,9 @@ static void check_info(struct ibv_mr *mr, enum ibv_ext_dmabuf_state state,
 	check_info(mr, IBV_EXT_DMABUF_STATE_LIVE, IBV_EXT_DMABUF_PLACEMENT_##where)
 
 /* The probe and the registration fail, the latter with the same errno and report. */
-static void expect_refused(struct state *s, struct rdma *r, int fd,
-			   enum ibv_ext_dmabuf_reason reason)
+static void expect_refused(struct state *s, int fd, enum ibv_ext_dmabuf_reason reason)
 {
+	struct rdma *r = &s->rdma;
 	struct ibv_ext_dmabuf_mr_attr attr = {
 		.length = r->size,
 		.fd = fd,
@@ -101,8 +98,9 @@ static void assert_undisturbed(struct state *s, int fd, const struct dmabuf_test
 }
 
 /* Every byte lands where it should, none beside it, and all come back. */
-static void check_transfers(struct state *s, struct rdma *r, int fd, struct ibv_mr *mr)
+static void check_transfers(struct state *s, int fd, struct ibv_mr *mr)
 {
+	struct rdma *r = &s->rdma;
 	static const struct {
 		uint64_t at;
 		uint32_t length;
@@ -141,8 +139,9 @@ static void check_transfers(struct state *s, struct rdma *r, int fd, struct ibv_
 	assert_memory_equal(r->local, expected, SIZE);
 }
 
-static void check_accepted(struct state *s, struct rdma *r, int fd, uint32_t pin_flags)
+static void check_accepted(struct state *s, int fd, uint32_t pin_flags)
 {
+	struct rdma *r = &s->rdma;
 	struct ibv_ext_dmabuf_report report;
 	struct dmabuf_test_counters c;
 	struct ibv_mr *mr;
@@ -156,7 +155,7 @@ static void check_accepted(struct state *s, struct rdma *r, int fd, uint32_t pin
 
 	mr = rdma_register(r, fd);
 	CHECK_LIVE(mr, DEVICE);
-	check_transfers(s, r, fd, mr);
+	check_transfers(s, fd, mr);
 	c = counters(s, fd);
 	assert_int_equal(c.memory, DMABUF_TEST_DEVICE_MEMORY);
 	assert_int_equal(c.count[DMABUF_TEST_MOVES], 0);
@@ -167,68 +166,59 @@ static void check_accepted(struct state *s, struct rdma *r, int fd, uint32_t pin
 static void test_device_memory(void **state)
 {
 	struct state *s = *state;
-	struct rdma r;
 	size_t i;
 	int fd;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	for (i = 0; i < NUM_MODES; i++) {
 		fd = create_in(s, all_modes[i], DMABUF_TEST_DEVICE_MEMORY,
 			       all_modes[i] == DMABUF_TEST_MIGRATING ? DMABUF_TEST_KEEP_P2P : 0);
-		check_accepted(s, &r, fd, REQUIRE_P2P);
-		check_accepted(s, &r, fd, REQUIRE_P2P | ALLOW_REVOKE);
+		check_accepted(s, fd, REQUIRE_P2P);
+		check_accepted(s, fd, REQUIRE_P2P | ALLOW_REVOKE);
 		close(fd);
 	}
-	rdma_teardown(&r);
 }
 
 static void test_system_memory(void **state)
 {
 	struct state *s = *state;
 	struct ibv_ext_dmabuf_report report;
-	struct rdma r;
 	size_t i;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	for (i = 0; i < NUM_MODES; i++) {
 		fd = create_in(s, all_modes[i], DMABUF_TEST_SYSTEM, 0);
-		expect_refused(s, &r, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+		expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 		assert_idle(s, fd);
 
-		r.pin_flags = 0;
-		report = probe(&r, fd);
+		s->rdma.pin_flags = 0;
+		report = probe(&s->rdma, fd);
 		assert_errno(report.err, 0, "probe");
 		assert_int_equal(report.placement, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
 		assert_idle(s, fd);
 		close(fd);
 	}
-	rdma_teardown(&r);
 }
 
 /* An exporter that says no at attach is not made to migrate anything. */
 static void no_path(struct state *s, enum dmabuf_test_memory memory)
 {
 	struct dmabuf_test_counters before;
-	struct rdma r;
 	size_t i;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	for (i = 0; i < NUM_MODES; i++) {
 		/* It is not asked for peer to peer. */
 		if (all_modes[i] == DMABUF_TEST_STATIC)
 			continue;
 		fd = create_in(s, all_modes[i], memory, DMABUF_TEST_CLEAR_P2P);
 		before = counters(s, fd);
-		expect_refused(s, &r, fd, IBV_EXT_DMABUF_REASON_NO_P2P_PATH);
+		expect_refused(s, fd, IBV_EXT_DMABUF_REASON_NO_P2P_PATH);
 		assert_undisturbed(s, fd, &before);
 		assert_idle(s, fd);
 		close(fd);
 	}
-	rdma_teardown(&r);
 }
 
 static void test_no_path_to_device_memory(void **state)
@@ -248,21 +238,18 @@ static void test_migrated_by_the_pin(void **state)
 {
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
-	struct rdma r;
 	int fd;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	fd = create_in(s, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, 0);
 	OK(exporter_fill(s->dev, fd, 0, 0, SIZE, 0x33));
-	expect_refused(s, &r, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	c = counters(s, fd);
 	assert_int_equal(c.memory, DMABUF_TEST_SYSTEM);
 	assert_all(s, fd, 0, 0, SIZE, 0x33);
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /*
@@ -275,43 +262,40 @@ static void join(struct state *s, enum dmabuf_test_memory memory, uint32_t flags
 	struct dmabuf_test_counters before;
 	struct ibv_mr *first, *second;
 	uint32_t consent;
-	struct rdma r;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	for (consent = 0; consent <= ALLOW_REVOKE; consent += ALLOW_REVOKE) {
 		fd = create_in(s, DMABUF_TEST_DYNAMIC, memory, flags);
-		first = register_with(&r, fd, consent);
+		first = register_with(&s->rdma, fd, consent);
 		before = counters(s, fd);
 		if (reason) {
-			r.pin_flags = REQUIRE_P2P | consent;
-			assert_null(rdma_try_register(&r, fd));
+			s->rdma.pin_flags = REQUIRE_P2P | consent;
+			assert_null(rdma_try_register(&s->rdma, fd));
 			assert_errno(errno, EOPNOTSUPP, "second registration");
-			assert_int_equal(probe(&r, fd).reason, reason);
+			assert_int_equal(probe(&s->rdma, fd).reason, reason);
 			assert_undisturbed(s, fd, &before);
-			expect_refused(s, &r, fd, reason);
+			expect_refused(s, fd, reason);
 		} else {
-			second = register_with(&r, fd, REQUIRE_P2P | consent);
+			second = register_with(&s->rdma, fd, REQUIRE_P2P | consent);
 			assert_undisturbed(s, fd, &before);
 			CHECK_LIVE(second, DEVICE);
 			OK(ibv_dereg_mr(second));
 			/* the other way round */
-			second = register_with(&r, fd, REQUIRE_P2P | consent);
+			second = register_with(&s->rdma, fd, REQUIRE_P2P | consent);
 			OK(ibv_dereg_mr(first));
-			first = register_with(&r, fd, consent);
+			first = register_with(&s->rdma, fd, consent);
 			assert_undisturbed(s, fd, &before);
-			check_transfers(s, &r, fd, second);
+			check_transfers(s, fd, second);
 			OK(ibv_dereg_mr(second));
 		}
 		check_info(first, IBV_EXT_DMABUF_STATE_LIVE,
 			   memory == DMABUF_TEST_SYSTEM ? IBV_EXT_DMABUF_PLACEMENT_SYSTEM :
 							  IBV_EXT_DMABUF_PLACEMENT_DEVICE);
-		check_transfers(s, &r, fd, first);
+		check_transfers(s, fd, first);
 		OK(ibv_dereg_mr(first));
 		assert_idle(s, fd);
 		close(fd);
 	}
-	rdma_teardown(&r);
 }
 
 static void test_join_in_system_memory(void **state)
@@ -335,23 +319,20 @@ static void test_join_in_device_memory(void **state)
 static void test_moved_before(void **state)
 {
 	struct state *s = *state;
-	struct rdma r;
 	int fd;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	fd = create_in(s, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
-	expect_refused(s, &r, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	OK(exporter_move(s->dev, fd, DMABUF_TEST_DEVICE_MEMORY));
-	r.pin_flags = REQUIRE_P2P;
-	assert_int_equal(probe(&r, fd).placement, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
-	OK(ibv_dereg_mr(rdma_register(&r, fd)));
+	s->rdma.pin_flags = REQUIRE_P2P;
+	assert_int_equal(probe(&s->rdma, fd).placement, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
+	OK(ibv_dereg_mr(rdma_register(&s->rdma, fd)));
 	OK(exporter_move(s->dev, fd, DMABUF_TEST_SYSTEM));
-	expect_refused(s, &r, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* A region that is gone is nowhere. */
@@ -362,17 +343,15 @@ static void test_revoked(void **state)
 	struct dmabuf_test_revoke result;
 	struct shown_mr shown;
 	struct ibv_mr *mr;
-	struct rdma r;
 	int fd;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	/* to tell it from the MR of ordinary memory */
-	r.size = 3 * PAGE;
+	s->rdma.size = 3 * PAGE;
 	fd = create_in(s, DMABUF_TEST_REVOKING, DMABUF_TEST_DEVICE_MEMORY, 0);
-	mr = register_with(&r, fd, REQUIRE_P2P | ALLOW_REVOKE);
-	rdma_tool_show_mr(r.size, SHOWN_TO_ADMIN, &shown);
+	mr = register_with(&s->rdma, fd, REQUIRE_P2P | ALLOW_REVOKE);
+	rdma_tool_show_mr(s->rdma.size, SHOWN_TO_ADMIN, &shown);
 	assert_string_equal(shown.state, "live");
 	assert_string_equal(shown.placement, "device");
 	assert_string_equal(shown.charged, "65536");
@@ -380,7 +359,7 @@ static void test_revoked(void **state)
 	OK(ibv_ext_query_dmabuf_mr(mr, &info));
 	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
 	assert_int_equal(info.placement, IBV_EXT_DMABUF_PLACEMENT_UNKNOWN);
-	rdma_tool_show_mr(r.size, SHOWN_TO_ADMIN, &shown);
+	rdma_tool_show_mr(s->rdma.size, SHOWN_TO_ADMIN, &shown);
 	assert_string_equal(shown.mode, "pinned");
 	assert_string_equal(shown.state, "revoked");
 	assert_string_equal(shown.placement, "unknown");
@@ -388,7 +367,6 @@ static void test_revoked(void **state)
 	OK(ibv_dereg_mr(mr));
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* Each process has a pin of its own, and both reach the same memory. */
@@ -413,16 +391,14 @@ static void test_two_processes(void **state)
 	struct dmabuf_test_counters c;
 	struct rc_bytes local;
 	struct ibv_mr *mr;
-	struct rdma r;
 	pid_t pid;
 	int fd, i;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	fd = create_in(s, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, DMABUF_TEST_KEEP_P2P);
-	mr = register_with(&r, fd, REQUIRE_P2P);
-	assert_int_equal(rdma_write(&r, mr, 0x22), IBV_WC_SUCCESS);
+	mr = register_with(&s->rdma, fd, REQUIRE_P2P);
+	assert_int_equal(rdma_write(&s->rdma, mr, 0x22), IBV_WC_SUCCESS);
 
 	pid = fork();
 	assert_true(pid >= 0);
@@ -432,13 +408,13 @@ static void test_two_processes(void **state)
 
 	assert_all(s, fd, 0, 0, SIZE, 0x66);
 	local = (struct rc_bytes){
-		.addr = (uintptr_t)r.local,
+		.addr = (uintptr_t)s->rdma.local,
 		.length = SIZE,
-		.key = r.local_mr->lkey,
+		.key = s->rdma.local_mr->lkey,
 	};
-	assert_int_equal(rc_read(&r.pair, local, 0, mr->rkey), IBV_WC_SUCCESS);
+	assert_int_equal(rc_read(&s->rdma.pair, local, 0, mr->rkey), IBV_WC_SUCCESS);
 	for (i = 0; i < (int)SIZE; i++)
-		assert_int_equal(((uint8_t *)r.local)[i], 0x66);
+		assert_int_equal(((uint8_t *)s->rdma.local)[i], 0x66);
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 2);
 	assert_int_equal(c.count[DMABUF_TEST_PINS], 2);
@@ -449,23 +425,22 @@ static void test_two_processes(void **state)
 	OK(ibv_dereg_mr(mr));
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_device_memory),
-		EXPORTER_TEST(test_system_memory),
-		EXPORTER_TEST(test_no_path_to_device_memory),
-		EXPORTER_TEST(test_no_path_to_system_memory),
-		EXPORTER_TEST(test_migrated_by_the_pin),
-		EXPORTER_TEST(test_join_in_system_memory),
-		EXPORTER_TEST(test_join_without_path),
-		EXPORTER_TEST(test_join_in_device_memory),
-		EXPORTER_TEST(test_moved_before),
-		EXPORTER_TEST(test_revoked),
-		EXPORTER_TEST(test_two_processes),
+		RDMA_TEST(test_device_memory),
+		RDMA_TEST(test_system_memory),
+		RDMA_TEST(test_no_path_to_device_memory),
+		RDMA_TEST(test_no_path_to_system_memory),
+		RDMA_TEST(test_migrated_by_the_pin),
+		RDMA_TEST(test_join_in_system_memory),
+		RDMA_TEST(test_join_without_path),
+		RDMA_TEST(test_join_in_device_memory),
+		RDMA_TEST(test_moved_before),
+		RDMA_TEST(test_revoked),
+		RDMA_TEST(test_two_processes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,6 @@
 #include "common.h"
 #include "fixture.h"
 
-#define SIZE (16 * PAGE)
 #define THREADS 2
 #define REGIONS 3
 

@@ -14,9 +14,6 @@
 #include "common.h"
 #include "parameter.h"
 #include "raw_ioctl.h"
-#include "rdma.h"
-
-#define SIZE (16 * PAGE)
 
 #define PINNED IB_UVERBS_ACCESS_DMABUF_PINNED
 #define REQUIRE_P2P IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P
@@ -50,24 +47,24 @@ static int register_region(const struct rdma *r, const struct raw_region *region
 	return err;
 }
 
-static void expect(const struct rdma *r, const struct raw_region *region, int err,
+static void expect(struct state *s, const struct raw_region *region, int err,
 		   enum ib_uverbs_dmabuf_reason reason, const char *what)
 {
 	struct ib_uverbs_dmabuf_probe result;
 	struct usage before;
 
 	usage_read(&before);
-	assert_errno(probe(r, region, &result), 0, "probe of %s", what);
+	assert_errno(probe(&s->rdma, region, &result), 0, "probe of %s", what);
 	assert_errno(result.err, err, "probe of %s", what);
 	if (result.reason != reason)
 		fail_msg("probe of %s: reason %u, expected %u", what, result.reason, reason);
 	assert_usage(&before, "after the probe");
-	assert_errno(register_region(r, region), err, "registration of %s", what);
+	assert_errno(register_region(&s->rdma, region), err, "registration of %s", what);
 	assert_usage(&before, "after the registration");
 }
 
-#define EXPECT(r, region, err, reason, what) \
-	expect(r, region, err, IB_UVERBS_DMABUF_REASON_##reason, what)
+#define EXPECT(s, region, err, reason, what) \
+	expect(s, region, err, IB_UVERBS_DMABUF_REASON_##reason, what)
 
 /* What is wrong without looking at the dma-buf, in the order of the checks. */
 static void test_wrong_requests(void **state)
@@ -75,48 +72,45 @@ static void test_wrong_requests(void **state)
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
 	struct raw_region good, region;
-	struct rdma r;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
-	good = all_of(&r, fd);
+	good = all_of(&s->rdma, fd);
 
 	region = good;
 	region.iova = 1;
-	EXPECT(&r, &region, EINVAL, MISALIGNED, "another place in the page");
+	EXPECT(s, &region, EINVAL, MISALIGNED, "another place in the page");
 	region.access = ~0U;
-	EXPECT(&r, &region, EINVAL, MISALIGNED, "that and all flags");
+	EXPECT(s, &region, EINVAL, MISALIGNED, "that and all flags");
 
 	region = good;
 	region.access = PINNED | IBV_ACCESS_REMOTE_WRITE;
-	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "remote write without local write");
+	EXPECT(s, &region, EINVAL, BAD_ACCESS, "remote write without local write");
 	region.access = PINNED | IBV_ACCESS_REMOTE_ATOMIC;
-	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "atomics without local write");
+	EXPECT(s, &region, EINVAL, BAD_ACCESS, "atomics without local write");
 	region.access = PINNED | ACCESS_ALL | IBV_ACCESS_MW_BIND;
-	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "memory windows");
+	EXPECT(s, &region, EINVAL, BAD_ACCESS, "memory windows");
 	region.access = PINNED | ACCESS_ALL | IBV_ACCESS_ON_DEMAND;
-	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "on-demand paging");
+	EXPECT(s, &region, EINVAL, BAD_ACCESS, "on-demand paging");
 	region.access = PINNED | ACCESS_ALL | 1U << 19;
-	EXPECT(&r, &region, EINVAL, BAD_ACCESS, "the bit after the last");
+	EXPECT(s, &region, EINVAL, BAD_ACCESS, "the bit after the last");
 
 	region.access = ACCESS_ALL | REQUIRE_P2P;
-	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "REQUIRE_P2P alone");
+	EXPECT(s, &region, EINVAL, BAD_FLAGS, "REQUIRE_P2P alone");
 	region.access = ACCESS_ALL | ALLOW_REVOKE;
-	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "ALLOW_REVOKE alone");
+	EXPECT(s, &region, EINVAL, BAD_FLAGS, "ALLOW_REVOKE alone");
 	region.access = ACCESS_ALL | REQUIRE_P2P | ALLOW_REVOKE;
 	region.fd = -1;
-	EXPECT(&r, &region, EINVAL, BAD_FLAGS, "both and no descriptor");
+	EXPECT(s, &region, EINVAL, BAD_FLAGS, "both and no descriptor");
 
 	region = good;
 	region.offset = region.iova = -PAGE;
 	region.length = PAGE + 1;
-	EXPECT(&r, &region, EINVAL, BAD_RANGE, "an iova that wraps");
+	EXPECT(s, &region, EINVAL, BAD_RANGE, "an iova that wraps");
 
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* Then the dma-buf is looked at, before its exporter is asked. */
@@ -125,31 +119,29 @@ static void test_wrong_buffers(void **state)
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
 	struct raw_region region;
-	struct rdma r;
 	int fd, null;
 
-	rdma_setup(&r, SIZE);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	assert_true(null >= 0);
-	region = all_of(&r, -1);
-	EXPECT(&r, &region, EBADF, BAD_FD, "no descriptor");
+	region = all_of(&s->rdma, -1);
+	EXPECT(s, &region, EBADF, BAD_FD, "no descriptor");
 	region.fd = null;
-	EXPECT(&r, &region, EINVAL, BAD_FD, "/dev/null");
+	EXPECT(s, &region, EINVAL, BAD_FD, "/dev/null");
 	close(null);
 
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
-	region = all_of(&r, fd);
+	region = all_of(&s->rdma, fd);
 	region.length = 0;
-	EXPECT(&r, &region, EINVAL, BAD_RANGE, "nothing");
+	EXPECT(s, &region, EINVAL, BAD_RANGE, "nothing");
 	region.length = SIZE + 1;
-	EXPECT(&r, &region, EINVAL, BAD_RANGE, "a byte too many");
+	EXPECT(s, &region, EINVAL, BAD_RANGE, "a byte too many");
 	region.offset = region.iova = SIZE;
 	region.length = 1;
-	EXPECT(&r, &region, EINVAL, BAD_RANGE, "a byte behind the end");
+	EXPECT(s, &region, EINVAL, BAD_RANGE, "a byte behind the end");
 	region.offset = -PAGE;
 	region.iova = 0;
 	region.length = PAGE;
-	EXPECT(&r, &region, EINVAL, BAD_RANGE, "an offset that wraps");
+	EXPECT(s, &region, EINVAL, BAD_RANGE, "an offset that wraps");
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
 	close(fd);
@@ -157,17 +149,16 @@ static void test_wrong_buffers(void **state)
 	fd = create_args(s, (struct dmabuf_test_create){ .mode = DMABUF_TEST_DYNAMIC,
 							 .flags = DMABUF_TEST_READ_ONLY,
 							 .size = SIZE });
-	region = all_of(&r, fd);
-	EXPECT(&r, &region, EACCES, READ_ONLY_FD, "writing to a read-only descriptor");
+	region = all_of(&s->rdma, fd);
+	EXPECT(s, &region, EACCES, READ_ONLY_FD, "writing to a read-only descriptor");
 	region.access = PINNED | IBV_ACCESS_LOCAL_WRITE;
-	EXPECT(&r, &region, EACCES, READ_ONLY_FD, "local writes to it");
+	EXPECT(s, &region, EACCES, READ_ONLY_FD, "local writes to it");
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
 	region.access = PINNED | IBV_ACCESS_REMOTE_READ;
-	EXPECT(&r, &region, 0, NONE, "reading it");
+	EXPECT(s, &region, 0, NONE, "reading it");
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* With a policy in the way the exporter is not asked for anything. */
@@ -176,31 +167,28 @@ static void test_policy(void **state)
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
 	struct raw_region region;
-	struct rdma r;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
-	region = all_of(&r, fd);
+	region = all_of(&s->rdma, fd);
 	parameter_set(PIN_POLICY, "revocable");
-	EXPECT(&r, &region, EPERM, POLICY, "a region that cannot be revoked");
+	EXPECT(s, &region, EPERM, POLICY, "a region that cannot be revoked");
 	parameter_set(PIN_POLICY, "off");
 	region.access |= ALLOW_REVOKE;
-	EXPECT(&r, &region, EPERM, POLICY, "any pin");
+	EXPECT(s, &region, EPERM, POLICY, "any pin");
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
 	parameter_set(PIN_POLICY, "revocable");
-	EXPECT(&r, &region, 0, NONE, "a revocable region");
+	EXPECT(s, &region, 0, NONE, "a revocable region");
 	assert_idle(s, fd);
 	parameters_reset();
 	close(fd);
-	rdma_teardown(&r);
 }
 
 static int policy_teardown(void **state)
 {
 	parameters_reset();
-	return teardown(state);
+	return teardown_rdma(state);
 }
 
 static void over_the_limit(struct ibv_pd *pd, struct dmabuf *buf)
@@ -240,30 +228,30 @@ static void test_memory_limit(void **state)
 }
 
 /* The same answers for all that want the same of the exporter. */
-static void expect_each(struct state *s, const struct rdma *r, int fd, int err,
-			enum ib_uverbs_dmabuf_reason reason, const char *what)
+static void expect_each(struct state *s, int fd, int err, enum ib_uverbs_dmabuf_reason reason,
+			const char *what)
 {
 	static const uint32_t bits[] = { 0, PINNED, PINNED | ALLOW_REVOKE };
 	struct dmabuf_test_counters before = counters(s, fd);
-	struct raw_region region = all_of(r, fd);
+	struct raw_region region = all_of(&s->rdma, fd);
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bits); i++) {
 		region.access = ACCESS_ALL | bits[i];
-		expect(r, &region, err, reason, what);
+		expect(s, &region, err, reason, what);
 		assert_held_as(s, fd, &before);
 	}
 }
 
-#define EXPECT_EACH(s, r, fd, err, reason, what) \
-	expect_each(s, r, fd, err, IB_UVERBS_DMABUF_REASON_##reason, what)
+#define EXPECT_EACH(s, fd, err, reason, what) \
+	expect_each(s, fd, err, IB_UVERBS_DMABUF_REASON_##reason, what)
 
 /* Whatever call of the exporter it is that fails so */
-static void expect_if_failing(struct state *s, const struct rdma *r, int fd, enum dmabuf_test_op op,
-			      int err, enum ib_uverbs_dmabuf_reason reason)
+static void expect_if_failing(struct state *s, int fd, enum dmabuf_test_op op, int err,
+			      enum ib_uverbs_dmabuf_reason reason)
 {
 	OK(exporter_behave(s->dev, fd, op, DMABUF_TEST_ALWAYS, err, 0));
-	expect_each(s, r, fd, err, reason,
+	expect_each(s, fd, err, reason,
 		    op == DMABUF_TEST_OP_ATTACH ? "an attach that fails" : "a pin that fails");
 	OK(exporter_behave(s->dev, fd, op, 0, 0, 0));
 }
@@ -283,45 +271,38 @@ static void test_refused(void **state)
 		{ ETIMEDOUT, IB_UVERBS_DMABUF_REASON_TIMED_OUT },
 	};
 	struct state *s = *state;
-	struct rdma r;
 	size_t i;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
-		expect_if_failing(s, &r, fd, DMABUF_TEST_OP_ATTACH, errors[i],
+		expect_if_failing(s, fd, DMABUF_TEST_OP_ATTACH, errors[i],
 				  IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH);
-		expect_if_failing(s, &r, fd, DMABUF_TEST_OP_PIN, errors[i],
+		expect_if_failing(s, fd, DMABUF_TEST_OP_PIN, errors[i],
 				  IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_PIN);
 	}
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
-		expect_if_failing(s, &r, fd, DMABUF_TEST_OP_ATTACH, others[i].err,
-				  others[i].reason);
-		expect_if_failing(s, &r, fd, DMABUF_TEST_OP_PIN, others[i].err, others[i].reason);
+		expect_if_failing(s, fd, DMABUF_TEST_OP_ATTACH, others[i].err, others[i].reason);
+		expect_if_failing(s, fd, DMABUF_TEST_OP_PIN, others[i].err, others[i].reason);
 	}
-	EXPECT_EACH(s, &r, fd, 0, NONE, "nothing");
+	EXPECT_EACH(s, fd, 0, NONE, "nothing");
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* An exporter without a pin operation, which wants to be able to call back. */
 static void test_static_attach_refused(void **state)
 {
 	struct state *s = *state;
-	struct rdma r;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create_args(s, (struct dmabuf_test_create){
 				    .mode = DMABUF_TEST_REVOKING,
 				    .flags = DMABUF_TEST_NO_PIN | DMABUF_TEST_REQUIRE_DYNAMIC,
 				    .size = SIZE,
 			    });
-	EXPECT_EACH(s, &r, fd, EOPNOTSUPP, EXPORTER_REFUSED_ATTACH, "a static attachment");
+	EXPECT_EACH(s, fd, EOPNOTSUPP, EXPORTER_REFUSED_ATTACH, "a static attachment");
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* The pin of another importer is in the way, and is not of this one's kind. */
@@ -329,12 +310,10 @@ static void test_conflict(void **state)
 {
 	struct state *s = *state;
 	struct dmabuf_test_counters c;
-	struct rdma r;
 	int fd;
 
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
-	rdma_setup(&r, SIZE);
 	fd = create_args(s, (struct dmabuf_test_create){
 				    .mode = DMABUF_TEST_MIGRATING,
 				    .memory = DMABUF_TEST_DEVICE_MEMORY,
@@ -343,20 +322,19 @@ static void test_conflict(void **state)
 			    });
 	OK(exporter_attach(s->importer, fd, DMABUF_TEST_ATTACH_DYNAMIC | DMABUF_TEST_ATTACH_P2P));
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_PIN));
-	EXPECT_EACH(s, &r, fd, 0, NONE, "a pin beside one of its kind");
+	EXPECT_EACH(s, fd, 0, NONE, "a pin beside one of its kind");
 	OK(exporter_attach(s->other, fd, DMABUF_TEST_ATTACH_DYNAMIC));
-	EXPECT_EACH(s, &r, fd, EINVAL, EXPORTER_CONFLICT, "a pin that cannot be had");
+	EXPECT_EACH(s, fd, EINVAL, EXPORTER_CONFLICT, "a pin that cannot be had");
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_MOVES], 0);
 
 	/* Without the pin the memory can go where all reach it. */
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_UNPIN));
-	EXPECT_EACH(s, &r, fd, 0, NONE, "a pin that migrates");
+	EXPECT_EACH(s, fd, 0, NONE, "a pin that migrates");
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
 	OK(exporter_step(s->other, DMABUF_TEST_STEP_DETACH));
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* MAP_FAILED is left out: 6.12 warns in dma_buf_vmap() when an exporter's fails. */
@@ -365,19 +343,17 @@ static void test_no_cpu_access(void **state)
 	static const enum dmabuf_test_mode modes[] = { DMABUF_TEST_STATIC, DMABUF_TEST_DYNAMIC,
 						       DMABUF_TEST_REVOKING };
 	struct state *s = *state;
-	struct rdma r;
 	size_t i;
 	int fd;
 
 	print_message("MAP_FAILED: not provoked, this kernel warns when a vmap fails\n");
-	rdma_setup(&r, SIZE);
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		fd = create_args(s, (struct dmabuf_test_create){
 					    .mode = modes[i],
 					    .flags = DMABUF_TEST_NO_VMAP,
 					    .size = SIZE,
 				    });
-		EXPECT_EACH(s, &r, fd, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
+		EXPECT_EACH(s, fd, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
 		close(fd);
 	}
 	if (have_device_memory(s)) {
@@ -387,10 +363,9 @@ static void test_no_cpu_access(void **state)
 					    .segment = PAGE,
 					    .size = SIZE,
 				    });
-		EXPECT_EACH(s, &r, fd, EOPNOTSUPP, NO_CPU_ACCESS, "scattered device memory");
+		EXPECT_EACH(s, fd, EOPNOTSUPP, NO_CPU_ACCESS, "scattered device memory");
 		close(fd);
 	}
-	rdma_teardown(&r);
 }
 
 static void test_revoked(void **state)
@@ -398,22 +373,19 @@ static void test_revoked(void **state)
 	struct state *s = *state;
 	struct dmabuf_test_revoke result;
 	struct ibv_mr *mr;
-	struct rdma r;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
-	mr = rdma_register(&r, fd);
+	mr = rdma_register(&s->rdma, fd);
 	OK(exporter_revoke(s->dev, fd, 5000, &result));
 	/* Beside the MR that died and alone: a dead pin is not joined. */
-	EXPECT_EACH(s, &r, fd, ENODEV, REVOKED, "a revoked buffer");
+	EXPECT_EACH(s, fd, ENODEV, REVOKED, "a revoked buffer");
 	OK(ibv_dereg_mr(mr));
-	EXPECT_EACH(s, &r, fd, ENODEV, REVOKED, "a revoked buffer");
+	EXPECT_EACH(s, fd, ENODEV, REVOKED, "a revoked buffer");
 	assert_idle(s, fd);
 	OK(exporter_unrevoke(s->dev, fd));
-	EXPECT_EACH(s, &r, fd, 0, NONE, "a buffer given back");
+	EXPECT_EACH(s, fd, 0, NONE, "a buffer given back");
 	close(fd);
-	rdma_teardown(&r);
 }
 
 static void on_signal(int signal)
@@ -465,13 +437,11 @@ static void test_interrupted_in_the_pin(void **state)
 	struct interrupter interrupter;
 	struct raw_region region;
 	struct usage before;
-	struct rdma r;
 	double start;
 	int fd, i;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
-	region = all_of(&r, fd);
+	region = all_of(&s->rdma, fd);
 	usage_read(&before);
 	for (i = 0; i < 4; i++) {
 		bool is_probe = i % 2, restart = i >= 2;
@@ -480,7 +450,8 @@ static void test_interrupted_in_the_pin(void **state)
 		OK(exporter_behave_interruptible(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 10000));
 		start = seconds();
 		interrupt_soon(&interrupter, restart);
-		err = is_probe ? probe(&r, &region, &result) : register_region(&r, &region);
+		err = is_probe ? probe(&s->rdma, &region, &result) :
+				 register_region(&s->rdma, &region);
 		assert_true(seconds() - start < 9);
 		interrupt_done(&interrupter);
 		assert_errno(err, restart ? 0 : EINTR, is_probe ? "probe" : "registration");
@@ -494,7 +465,6 @@ static void test_interrupted_in_the_pin(void **state)
 		assert_usage(&before, "after the interruption");
 	}
 	close(fd);
-	rdma_teardown(&r);
 }
 
 struct pinner {
@@ -523,22 +493,21 @@ static void test_interrupted_behind_another(void **state)
 	struct interrupter interrupter;
 	struct dmabuf_test_counters c;
 	struct pinner pinner;
-	struct rdma r;
 	double start;
 	int fd, err, i;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
 	for (i = 0; i < 2; i++) {
 		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 2000));
 		start = seconds();
-		pinner = (struct pinner){ .rdma = &r, .region = all_of(&r, fd) };
+		pinner = (struct pinner){ .rdma = &s->rdma, .region = all_of(&s->rdma, fd) };
 		assert_int_equal(pthread_create(&pinner.thread, NULL, pinner_main, &pinner), 0);
 		do {
 			c = counters(s, fd);
 		} while (c.count[DMABUF_TEST_DELAYS] == (unsigned int)i);
 		interrupt_soon(&interrupter, false);
-		err = i ? probe(&r, &pinner.region, &result) : register_region(&r, &pinner.region);
+		err = i ? probe(&s->rdma, &pinner.region, &result) :
+			  register_region(&s->rdma, &pinner.region);
 		assert_true(seconds() - start < 1.8);
 		interrupt_done(&interrupter);
 		assert_errno(err, EINTR, i ? "probe" : "registration");
@@ -548,7 +517,6 @@ static void test_interrupted_behind_another(void **state)
 		assert_idle(s, fd);
 	}
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* What the kernel has for "start the call again", which no program may see */
@@ -560,22 +528,19 @@ static void test_exporter_says_interrupted(void **state)
 	static const int errors[] = { EINTR, ERESTARTSYS };
 	static const enum dmabuf_test_op ops[] = { DMABUF_TEST_OP_ATTACH, DMABUF_TEST_OP_PIN };
 	struct state *s = *state;
-	struct rdma r;
 	size_t i, j;
 	int fd;
 
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
 		for (j = 0; j < ARRAY_SIZE(ops); j++) {
 			OK(exporter_behave(s->dev, fd, ops[j], DMABUF_TEST_ALWAYS, errors[i], 0));
-			EXPECT_EACH(s, &r, fd, EINTR, INTERRUPTED, "an exporter that gave up");
+			EXPECT_EACH(s, fd, EINTR, INTERRUPTED, "an exporter that gave up");
 			OK(exporter_behave(s->dev, fd, ops[j], 0, 0, 0));
 		}
 	}
 	assert_idle(s, fd);
 	close(fd);
-	rdma_teardown(&r);
 }
 
 /* A wait of 30 s, once by a probe and once by a registration. */
@@ -583,43 +548,40 @@ static void test_timed_out(void **state)
 {
 	struct state *s = *state;
 	struct raw_region region;
-	struct rdma r;
 	double start;
 	int fd;
 
 	if (!getenv("TEST_SLOW"))
 		skip_because("takes a minute; TEST_SLOW=1 in the environment");
-	rdma_setup(&r, SIZE);
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
-	region = all_of(&r, fd);
+	region = all_of(&s->rdma, fd);
 	OK(exporter_fence(s->dev, fd, DMABUF_TEST_NEVER));
 	start = seconds();
-	EXPECT(&r, &region, ETIMEDOUT, TIMED_OUT, "a fence that never signals");
+	EXPECT(s, &region, ETIMEDOUT, TIMED_OUT, "a fence that never signals");
 	assert_elapsed(start, 60);
 	assert_true(seconds() - start < 70);
 	assert_idle(s, fd);
 	OK(exporter_signal(s->dev, fd));
-	EXPECT(&r, &region, 0, NONE, "a fence that has signalled");
+	EXPECT(s, &region, 0, NONE, "a fence that has signalled");
 	close(fd);
-	rdma_teardown(&r);
 }
 
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_wrong_requests),
-		EXPORTER_TEST(test_wrong_buffers),
-		cmocka_unit_test_setup_teardown(test_policy, setup, policy_teardown),
+		RDMA_TEST(test_wrong_requests),
+		RDMA_TEST(test_wrong_buffers),
+		cmocka_unit_test_setup_teardown(test_policy, setup_rdma, policy_teardown),
 		EXPORTER_TEST(test_memory_limit),
-		EXPORTER_TEST(test_refused),
-		EXPORTER_TEST(test_static_attach_refused),
-		EXPORTER_TEST(test_conflict),
-		EXPORTER_TEST(test_no_cpu_access),
-		EXPORTER_TEST(test_revoked),
-		EXPORTER_TEST(test_interrupted_in_the_pin),
-		EXPORTER_TEST(test_interrupted_behind_another),
-		EXPORTER_TEST(test_exporter_says_interrupted),
-		EXPORTER_TEST(test_timed_out),
+		RDMA_TEST(test_refused),
+		RDMA_TEST(test_static_attach_refused),
+		RDMA_TEST(test_conflict),
+		RDMA_TEST(test_no_cpu_access),
+		RDMA_TEST(test_revoked),
+		RDMA_TEST(test_interrupted_in_the_pin),
+		RDMA_TEST(test_interrupted_behind_another),
+		RDMA_TEST(test_exporter_says_interrupted),
+		RDMA_TEST(test_timed_out),
 	};
 
 	return cmocka_run_group_tests(tests, child_group_setup, NULL);

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common.h"
-#include "rdma.h"
 
 static void test_rxe_registers(void **state)
 {
