@@ -8,7 +8,7 @@ import machine
 import report
 
 TIMEOUT = 2400  # seconds, for a busy machine
-ROUNDS = 15
+ROUNDS = 9
 
 # A ratio below this is worse for certain, one between it and 1 may be chance: see README.md.
 WORSE = 0.85
