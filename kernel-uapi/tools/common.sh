@@ -151,6 +151,8 @@ source_key()
 
 # What a build of the RDMA modules outside of the kernel takes from the tree.
 module_parts=(drivers/infiniband include/rdma include/uapi/rdma)
+# Of these only the headers: bnxt_re and irdma sit on top of Ethernet drivers and include theirs.
+header_parts=(drivers/net/ethernet/broadcom/bnxt drivers/net/ethernet/intel/ice)
 
 # The directories, below drivers/infiniband, of the modules to build: core and rxe always, others once the series or
 # an edit touches them.
@@ -178,12 +180,20 @@ sync_modules()
 			--filter='P *.mod.c' --filter='P .*.cmd' --filter='P modules.order' \
 			--exclude='*.rej' --exclude='*.orig' --exclude='*~' "$source/$part/" "$obj/$part/"
 	done
+	for part in "${header_parts[@]}"; do
+		mkdir -p "$obj/$part"
+		rsync -rl --checksum --delete --prune-empty-dirs --include='*/' --include='*.h' --exclude='*' \
+			"$source/$part/" "$obj/$part/"
+	done
 	# The trace headers are found by their path relative to include/trace.
 	mkdir -p "$obj/include/trace"
 	{
 		echo "# Written by kernel-uapi/tools."
 		# shellcheck disable=SC2016 # make's, not the shell's
 		echo 'LINUXINCLUDE := -I$(src)/include -I$(src)/include/uapi -I$(src)/include/trace $(LINUXINCLUDE)'
+		# bnxt_re's Makefile looks for them in the kernel's tree, where Debian's headers end at include/.
+		# shellcheck disable=SC2016
+		echo 'LINUXINCLUDE += -I$(src)/drivers/net/ethernet/broadcom/bnxt'
 		printf 'obj-m += drivers/infiniband/%s\n' "$@"
 	} > "$obj/Kbuild"
 	# What make does not see: that the objects are another Debian version's or another compiler's.
@@ -194,13 +204,13 @@ sync_modules()
 	fi
 }
 
-# make_modules OBJ ARGS...: builds the modules there against Debian's headers.
+# make_modules OBJ ARGS...: builds the modules there against Debian's headers. Debian leaves efa out.
 make_modules()
 {
 	local obj=$1
 
 	shift
-	make -C "$headers" M="$obj" -j "$jobs" --no-print-directory "$@" modules
+	make -C "$headers" M="$obj" -j "$jobs" --no-print-directory CONFIG_INFINIBAND_EFA=m "$@" modules
 }
 
 # logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
@@ -218,6 +228,8 @@ logged()
 		'  '[A-Z]*) steps=$((steps + 1)) ;;
 		make*ntering\ directory* | make*eaving\ directory* | Skipping\ BTF* | '') ;;
 		'#'* | build_status=*) ;;
+		# bnxt_re's own Makefile; see sync_modules
+		*-Wmissing-include-dirs*) ;;
 		*) printf '%s\n' "$line" ;;
 		esac
 		if [ $SECONDS -ge $next ]; then
