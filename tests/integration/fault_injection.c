@@ -9,6 +9,7 @@
 #include "fault.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
+#include "rdma_cgroup.h"
 #include "test_exporter.h"
 
 /* No call here makes as many; a call that never comes through is a failure. */
@@ -257,6 +258,29 @@ static void probes(void **state)
 	}
 }
 
+/*
+ * In a cgroup that has nothing so far: the controller allocates what it counts
+ * in. A probe makes no object, so that the pin is the first that it counts.
+ */
+static void in_a_cgroup(void **state)
+{
+	struct fixture *f = *state;
+	struct sweep sweep;
+
+	faults_setup();
+	if (rdma_cgroup_setup() || !rdma_cgroup_counts_dmabufs())
+		skip_because("this kernel's rdma cgroup has no resource dmabuf_pinned");
+	rdma_cgroup_create();
+	assert_errno(rdma_cgroup_join(CGROUP_A), 0, "cgroup");
+	start_sweep(&sweep, f, fixture_buffer(f, UDMABUF, 16 * PAGE),
+		    IB_UVERBS_ACCESS_DMABUF_PINNED);
+	sweep_faults("probe in a cgroup", &sweep, do_probe, NULL);
+	sweep_faults("registration in a cgroup", &sweep, do_register, do_deregister);
+	assert_int_equal(rdma_cgroup_pages(CGROUP_OUTER, DEVICE), 0);
+	/* also fails if a group cannot be freed */
+	assert_int_equal(rdma_cgroup_remove(), 0);
+}
+
 static void watches(void **state)
 {
 	struct ibv_ext_dmabuf_event_channel *channel;
@@ -351,6 +375,7 @@ int main(void)
 		TEST(deregistration),
 		TEST(queries),
 		TEST(probes),
+		TEST(in_a_cgroup),
 		TEST(watches),
 		TEST(revokes),
 	};

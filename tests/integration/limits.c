@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,7 +19,7 @@
 #include "file.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
-#include "test.h"
+#include "test_exporter.h"
 
 #define SIZE (16 * PAGE)
 
@@ -304,6 +305,274 @@ static void killed_with_threads(void **state)
 	kill_while_registering(f, 4, 12);
 }
 
+/* A child that has registered a buffer, as much as its limit allows */
+struct holder {
+	pid_t pid;
+	int in, out; /* of the parent: what the child says and is told */
+	struct {
+		int cmd_fd;
+		uint32_t pd;
+		uint32_t mr;
+	} has;
+};
+
+static void hold(struct holder *holder, int fd, int other_fd)
+{
+	struct ibv_context *context = open_device();
+	struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+	struct ibv_mr *mr;
+	char told;
+
+	child_check(pd, "no device");
+	become_limited(SIZE);
+	mr = ibv_reg_dmabuf_mr_pinned(pd, 0, SIZE, 0, fd, ACCESS_ALL,
+				      IBV_EXT_DMABUF_PIN_ALLOW_REVOKE);
+	child_check(mr, "registration: %s", strerrorname(errno));
+	holder->has.cmd_fd = context->cmd_fd;
+	holder->has.pd = pd->handle;
+	holder->has.mr = mr->handle;
+	child_check(write(holder->out, &holder->has, sizeof(holder->has)) == sizeof(holder->has),
+		    "pipe");
+	child_check(read(holder->in, &told, 1) == 1, "pipe");
+	if (told == 'e') {
+		child_check(!fcntl(context->cmd_fd, F_SETFD, 0), "fcntl");
+		told = 'x';
+	}
+	if (told == 'x') {
+		execlp("sleep", "sleep", "1000", NULL);
+		child_check(false, "exec: %s", strerrorname(errno));
+	}
+	/* there is room in the limit only if the first one is charged no more */
+	mr = ibv_reg_dmabuf_mr_pinned(pd, 0, SIZE, 0, other_fd, ACCESS_ALL, 0);
+	child_check(mr, "another registration: %s", strerrorname(errno));
+	child_check(write(holder->out, "r", 1) == 1, "pipe");
+	for (;;)
+		pause();
+}
+
+static void start_holder(struct holder *holder, int fd, int other_fd)
+{
+	int up[2], down[2];
+
+	assert_int_equal(pipe2(up, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(down, O_CLOEXEC), 0);
+	holder->pid = fork();
+	assert_true(holder->pid >= 0);
+	if (!holder->pid) {
+		holder->in = down[0];
+		holder->out = up[1];
+		close(up[0]);
+		close(down[1]);
+		hold(holder, fd, other_fd);
+	}
+	holder->in = up[0];
+	holder->out = down[1];
+	close(up[1]);
+	close(down[0]);
+	if (read(holder->in, &holder->has, sizeof(holder->has)) != sizeof(holder->has))
+		fail_msg("in the child: %s", complaint->text);
+}
+
+static void tell_holder(struct holder *holder, char what)
+{
+	assert_int_equal(write(holder->out, &what, 1), 1);
+}
+
+static void end_holder(struct holder *holder)
+{
+	int status;
+
+	assert_int_equal(kill(holder->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(holder->pid, &status, 0), holder->pid);
+	if (!WIFSIGNALED(status))
+		fail_msg("in the child: %s", complaint->text);
+	close(holder->in);
+	close(holder->out);
+}
+
+/* Another descriptor of the file by which the holder uses the device */
+static int get_cmd_fd(const struct holder *holder)
+{
+	int pidfd = syscall(SYS_pidfd_open, holder->pid, 0);
+	int fd;
+
+	assert_true(pidfd >= 0);
+	fd = syscall(SYS_pidfd_getfd, pidfd, holder->has.cmd_fd, 0);
+	assert_true(fd >= 0);
+	close(pidfd);
+	return fd;
+}
+
+static void check_pinned(const struct holder *holder, unsigned long bytes, const char *when)
+{
+	unsigned long kib = -1UL;
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", holder->pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmPin: %lu", &kib) == 1)
+			break;
+	fclose(file);
+	if (kib != bytes / 1024)
+		fail_msg("%s: %lu KiB pinned by the child, expected %lu", when, kib, bytes / 1024);
+}
+
+/* Who gives a region back need not be who pays for it. */
+static void deregistered_by_another(void **state)
+{
+	struct fixture *f = *state;
+	int fd = fixture_buffer(f, UDMABUF, SIZE)->fd;
+	int other_fd = fixture_buffer(f, UDMABUF, SIZE)->fd;
+	struct holder holder;
+	struct usage before;
+	int cmd_fd;
+	char done;
+
+	usage_read(&before);
+	start_holder(&holder, fd, other_fd);
+	check_pinned(&holder, SIZE, "registered");
+	cmd_fd = get_cmd_fd(&holder);
+	assert_errno(raw_dereg_mr(cmd_fd, holder.has.mr), 0, "deregistration");
+	check_pinned(&holder, 0, "deregistered");
+	tell_holder(&holder, 'r');
+	if (read(holder.in, &done, 1) != 1)
+		fail_msg("in the child: %s", complaint->text);
+	check_pinned(&holder, SIZE, "another one registered");
+	end_holder(&holder);
+	close(cmd_fd);
+	assert_usage(&before, "after the child's end");
+}
+
+/* The file of the device outlives who registered; who uses it then pays for himself. */
+static void outlived_by_its_region(void **state)
+{
+	struct fixture *f = *state;
+	struct raw_region region = {
+		.fd = fixture_buffer(f, UDMABUF, SIZE)->fd,
+		.length = SIZE,
+		.access = ACCESS_ALL | IB_UVERBS_ACCESS_DMABUF_PINNED,
+	};
+	struct usage before, expected;
+	struct holder holder;
+	struct raw_mr mr;
+	int cmd_fd;
+
+	usage_read(&before);
+	start_holder(&holder, region.fd, -1);
+	cmd_fd = get_cmd_fd(&holder);
+	region.pd = holder.has.pd;
+	end_holder(&holder);
+	expected = before;
+	expected.mrs++;
+	expected.attachments++;
+	expected.descriptors++;
+	assert_usage(&expected, "the child gone");
+
+	assert_errno(raw_reg_dmabuf_mr(cmd_fd, &region, &mr), 0, "registration");
+	expected.mrs++;
+	expected.attachments++;
+	expected.pinned_kib += SIZE / 1024;
+	assert_usage(&expected, "registered by another");
+	assert_errno(raw_dereg_mr(cmd_fd, holder.has.mr), 0, "deregistration");
+	expected.mrs--;
+	expected.attachments--;
+	assert_usage(&expected, "the child's region gone");
+	close(cmd_fd);
+	assert_usage(&before, "all gone");
+}
+
+static void wait_for_usage(const struct usage *expected, const char *when)
+{
+	struct usage now;
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		usage_read(&now);
+		if (now.mrs == expected->mrs && now.attachments == expected->attachments)
+			break;
+		usleep(20000);
+	}
+	assert_usage(expected, when);
+}
+
+static void wait_for_exec(const struct holder *holder)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+	int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", holder->pid);
+	for (i = 0; i < 500 && strcmp(name, "sleep"); i++) {
+		usleep(20000);
+		file = fopen(path, "re");
+		assert_non_null(file);
+		assert_int_equal(fscanf(file, "%31s", name), 1);
+		fclose(file);
+	}
+	if (strcmp(name, "sleep"))
+		fail_msg("no exec in the child: %s", complaint->text);
+}
+
+/* A new program has nothing pinned, and the old one's goes with the file. */
+static void executed(void **state)
+{
+	struct fixture *f = *state;
+	int fd = fixture_buffer(f, UDMABUF, SIZE)->fd;
+	struct usage before, held;
+	struct holder holder;
+
+	usage_read(&before);
+	start_holder(&holder, fd, -1);
+	tell_holder(&holder, 'x');
+	wait_for_exec(&holder);
+	check_pinned(&holder, 0, "closed by exec");
+	held = before;
+	held.descriptors += 2; /* the pipes */
+	wait_for_usage(&held, "closed by exec");
+	end_holder(&holder);
+
+	start_holder(&holder, fd, -1);
+	tell_holder(&holder, 'e');
+	wait_for_exec(&holder);
+	check_pinned(&holder, 0, "kept by exec");
+	held.mrs++;
+	held.attachments++;
+	assert_usage(&held, "kept by exec");
+	end_holder(&holder);
+	assert_usage(&before, "after the child's end");
+}
+
+/* The exporter's process revokes; the owner has room in its limit again. */
+static void revoked_by_another(void **state)
+{
+	struct fixture *f = *state;
+	int dev = open_exporter();
+	int fd = make_buffer(dev, (struct dmabuf_test_create){ .mode = DMABUF_TEST_REVOKING,
+							       .size = SIZE });
+	int other_fd = fixture_buffer(f, UDMABUF, SIZE)->fd;
+	struct holder holder;
+	struct usage before;
+	char done;
+
+	usage_read(&before);
+	start_holder(&holder, fd, other_fd);
+	check_pinned(&holder, SIZE, "registered");
+	revoke_buffer(dev, fd);
+	check_pinned(&holder, 0, "revoked");
+	tell_holder(&holder, 'r');
+	if (read(holder.in, &done, 1) != 1)
+		fail_msg("in the child: %s", complaint->text);
+	check_pinned(&holder, SIZE, "another one registered");
+	end_holder(&holder);
+	assert_idle(dev, fd);
+	assert_usage(&before, "after the child's end");
+	close(fd);
+	close(dev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,7 +580,9 @@ int main(void)
 		TEST(test_under_a_limit_that_fits), TEST(test_threads_under_a_limit_that_fits),
 		TEST(test_with_privilege),	    TEST(test_without_free_descriptors),
 		TEST(test_under_a_cgroup),	    TEST(killed_while_registering),
-		TEST(killed_with_threads),
+		TEST(killed_with_threads),	    TEST(deregistered_by_another),
+		TEST(outlived_by_its_region),	    TEST(executed),
+		TEST(revoked_by_another),
 	};
 
 	return cmocka_run_group_tests_name("limits", tests, child_group_setup, NULL);
