@@ -2,12 +2,16 @@
 """rdma-core's own Python tests, on both kernels and with both providers."""
 
 import collections
+import math
 
 import known_flaky
 import machine
 import report
 
 TIMEOUT = 2400  # seconds, for a busy machine
+
+# Of tests that pass by chance: how unlikely a difference has to be to count
+SIGNIFICANCE = 0.01
 
 BASE = (machine.STOCK, machine.UNPATCHED)
 CONFIGURATIONS = {
@@ -51,9 +55,12 @@ def run(build):
 
 
 def outcome(runs):
-    """What a test counts as: of several runs the best."""
-    outcomes = [outcome for outcome, _ in runs] or ["missing"]
-    return "ok" if "ok" in outcomes else outcomes[0]
+    """What a test that is run once counts as."""
+    return runs[0][0] if runs else "missing"
+
+
+def passes(runs):
+    return sum(outcome == "ok" for outcome, _ in runs)
 
 
 def reason(runs):
@@ -64,16 +71,33 @@ def reason(runs):
 
 def is_worse(base, other, same):
     """same: it has to be the same, even if it is better."""
+    base, other = outcome(base), outcome(other)
     if same:
         return base != other
     return base == "ok" != other or base != "skipped" == other
 
 
-def cell(runs):
-    if len(runs) > 1:
-        passed = sum(outcome == "ok" for outcome, _ in runs)
-        return f"ok in {passed} of {len(runs)}"
-    return outcome(runs)
+def is_fewer(some, others):
+    """Are there fewer passes in some than in others, and more so than by chance (Fisher's exact
+    test)?"""
+    passed, number = passes(some), len(some) + len(others)
+    all_passed = passed + passes(others)
+    ways = sum(math.comb(all_passed, i) * math.comb(number - all_passed, len(some) - i)
+               for i in range(passed + 1))
+    return ways / math.comb(number, len(some)) < SIGNIFICANCE
+
+
+def is_worse_by_chance(base, other, same):
+    """is_worse() for lists of runs"""
+    outcomes = {outcome for outcome, _ in base}
+    if any(outcome not in outcomes and outcome != "ok" for outcome, _ in other):
+        # A new way to fail is not by chance.
+        return True
+    return is_fewer(other, base) or same and is_fewer(base, other)
+
+
+def ok_of(runs):
+    return f"ok in {passes(runs)} of {len(runs)}"
 
 
 def judge(results, found):
@@ -82,27 +106,31 @@ def judge(results, found):
         tests += [test for test in other if test not in tests]
     differences = found.table("Tests that are not the same everywhere", "test",
                               *CONFIGURATIONS.values(), "why")
-    flaky = found.table("Known to pass by chance: run several times, and passed if once", "test",
+    flaky = found.table("Known to pass by chance, and so run several times", "test",
                         *CONFIGURATIONS.values(), "why")
     for test in tests:
-        runs = [results[configuration][test] for configuration in CONFIGURATIONS]
-        outcomes = [outcome(each) for each in runs]
+        runs = {configuration: results[configuration][test] for configuration in CONFIGURATIONS}
         if test in known_flaky.KNOWN_FLAKY:
-            flaky.append([test, *map(cell, runs), known_flaky.KNOWN_FLAKY[test]])
-        elif len(set(outcomes)) > 1:
-            why = "; ".join(sorted(filter(None, map(reason, runs))))
-            differences.append([test, *outcomes, why])
-        for (provider, _), name, other in zip(list(CONFIGURATIONS)[1:],
-                                              list(CONFIGURATIONS.values())[1:], runs[1:]):
-            if is_worse(outcomes[0], outcome(other), provider == machine.STOCK):
-                found.worse.append(f"{test}: {outcomes[0]} before, {outcome(other)} with {name}: "
-                                   f"{reason(other)}")
+            compare_test, show = is_worse_by_chance, ok_of
+            flaky.append([test, *map(ok_of, runs.values()), known_flaky.KNOWN_FLAKY[test]])
+        else:
+            compare_test, show = is_worse, outcome
+            if len({outcome(each) for each in runs.values()}) > 1:
+                why = "; ".join(sorted(set(filter(None, map(reason, runs.values())))))
+                differences.append([test, *map(outcome, runs.values()), why])
+        for configuration, name in CONFIGURATIONS.items():
+            other = runs[configuration]
+            if compare_test(runs[BASE], other, configuration[0] == machine.STOCK):
+                found.worse.append(f"{test}: {show(runs[BASE])} with {CONFIGURATIONS[BASE]}, "
+                                   f"{show(other)} with {name}: {reason(other)}")
 
 
 def count(results, found):
-    rows = found.table("Number of tests", "", "ok", "skipped", "other")
+    rows = found.table("Number of tests, without those that pass by chance",
+                       "", "ok", "skipped", "other")
     for configuration, name in CONFIGURATIONS.items():
-        outcomes = [outcome(runs) for runs in results[configuration].values()]
+        outcomes = [outcome(runs) for test, runs in results[configuration].items()
+                    if test not in known_flaky.KNOWN_FLAKY]
         passed, skipped = outcomes.count("ok"), outcomes.count("skipped")
         rows.append([name, str(passed), str(skipped), str(len(outcomes) - passed - skipped)])
         if not passed:
@@ -123,7 +151,8 @@ def list_skips(results, found):
 def list_failures(results, found):
     rows = found.table("Tests that fail everywhere", "test", "why")
     for test, runs in results[BASE].items():
-        if all(outcome(each[test]) not in ("ok", "skipped") for each in results.values()):
+        outcomes = {outcome(each[test]) for each in results.values()}
+        if test not in known_flaky.KNOWN_FLAKY and not outcomes & {"ok", "skipped"}:
             rows.append([test, reason(runs)])
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """Tests of rdma-core that pass or fail by chance on Soft-RoCE, whatever the provider, and why.
 
-They are run several times and count as passed if they do once. A test belongs here only when it
-was seen to fail with rdma-core's own provider on the unpatched kernel.
+They are run several times, and compared by how often they pass. A test belongs here only when it
+was seen to both pass and fail with rdma-core's own provider on the unpatched kernel.
 """
 
 KNOWN_FLAKY = {
