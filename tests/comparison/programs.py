@@ -67,7 +67,7 @@ class Program:
         self._process.wait()
 
 
-def _words(command, settings):
+def words(command, settings):
     return [word.format(**settings) for word in command.split()]
 
 
@@ -75,7 +75,7 @@ def attempt(case, driver, settings):
     """Run both ends; return what went wrong, or nothing, and what they printed."""
     environment = dict(os.environ, RDMAV_DRIVERS=driver)
     environment.update((name, value.format(**settings)) for name, value in case.environment.items())
-    server = Program("server", _words(case.server, settings), environment)
+    server = Program("server", words(case.server, settings), environment)
     end = time.monotonic() + TIME_LIMIT
     client = None
     try:
@@ -83,7 +83,7 @@ def attempt(case, driver, settings):
             time.sleep(0.05)
         if not server.running():
             return f"server: {server.wait(end) or 'ended early'}", server.output()[-OUTPUT:]
-        client = Program("client", _words(case.client, settings), environment)
+        client = Program("client", words(case.client, settings), environment)
         problem = client.wait(end)
         if problem:
             problem = f"client: {problem}"
