@@ -78,7 +78,6 @@ CASES = (
     perftest("ib_send_bw", "-c UC -n 300 -e"),
     perftest("ib_send_bw", "-c UD -s 1024 -n 300"),
     perftest("ib_send_bw", "-c UD -s 1024 -n 300 -e"),
-    perftest("ib_send_bw", "-c UD -s 1024 -n 300 -g -x 0"),
     perftest("ib_send_bw", "-c RC -n 300 -b"),
     perftest("ib_send_bw", "-c RC -n 300 -q 4 --use-srq"),
     perftest("ib_send_bw", "-c RC -n 300 -R", CM),

@@ -21,9 +21,9 @@ def outcome(record):
     return "ok"
 
 
-def compare(build):
+def compare(host):
     providers = (machine.STOCK, machine.OURS)
-    records = machine.run("programs", machine.PATCHED, build, providers, timeout=TIMEOUT)
+    records = host.run("programs", machine.PATCHED, providers, timeout=TIMEOUT)
     found = report.Report("Programs", TEXT)
     rows = found.table("Programs", "", "program", "rdma-core's provider", "this project's provider")
     cases = {}

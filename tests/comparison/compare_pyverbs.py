@@ -39,7 +39,7 @@ def results_of(records):
     return results
 
 
-def run(build):
+def run(host):
     """Return the results by configuration."""
     arguments = ["--times", str(known_flaky.TIMES)]
     for test in known_flaky.KNOWN_FLAKY:
@@ -47,7 +47,7 @@ def run(build):
     results = {}
     for kernel in (machine.UNPATCHED, machine.PATCHED):
         providers = [provider for provider, on in CONFIGURATIONS if on == kernel]
-        records = machine.run("pyverbs", kernel, build, providers, *arguments, timeout=TIMEOUT)
+        records = host.run("pyverbs", kernel, providers, *arguments, timeout=TIMEOUT)
         for provider in providers:
             results[provider, kernel] = results_of(
                 record for record in records if record["provider"] == provider)
@@ -156,8 +156,8 @@ def list_failures(results, found):
             rows.append([test, reason(runs)])
 
 
-def compare(build):
-    results = run(build)
+def compare(host):
+    results = run(host)
     found = report.Report("rdma-core's Python tests", TEXT)
     count(results, found)
     judge(results, found)

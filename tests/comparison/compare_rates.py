@@ -32,10 +32,10 @@ def interval(values):
     return values[rank], values[count - 1 - rank]
 
 
-def compare(build):
+def compare(host):
     providers = (machine.STOCK, machine.OURS)
-    records = machine.run("rates", machine.PATCHED, build, providers, "--rounds", str(ROUNDS),
-                          timeout=TIMEOUT)
+    records = host.run("rates", machine.PATCHED, providers, "--rounds", str(ROUNDS),
+                       timeout=TIMEOUT)
     found = report.Report("Messages per second", TEXT)
     rows = found.table("1-byte sends", "", "rdma-core's provider, 1/s",
                        "this project's provider, 1/s", "ratio", "rounds")

@@ -35,7 +35,7 @@ class Pyverbs(unittest.TestCase):
 
     def worse(self, unpatched, patched, ours, test="tests.a.B.c"):
         """Compare outcomes of one test beside another that always passes."""
-        def run(piece, kernel, build, providers, *arguments, timeout):
+        def run(piece, kernel, providers, *arguments, timeout):
             outcomes = {(machine.STOCK, machine.UNPATCHED): unpatched,
                         (machine.STOCK, machine.PATCHED): patched,
                         (machine.OURS, machine.PATCHED): ours}
@@ -44,8 +44,7 @@ class Pyverbs(unittest.TestCase):
                     for provider in providers
                     for name, list_of in ((test, outcomes[provider, kernel]), ("other", ["ok"]))
                     for outcome in list_of]
-        with mock.patch.object(machine, "run", run):
-            return compare_pyverbs.compare("build").worse
+        return compare_pyverbs.compare(mock.Mock(run=run)).worse
 
     def test_same(self):
         for outcome in ("ok", "skipped", "failed"):
@@ -87,14 +86,14 @@ class Programs(unittest.TestCase):
     """compare_programs and compare_rates on made-up records"""
 
     def worse(self, stock, ours):
-        def records(provider, passed):
+        def record(provider, passed):
             problems = [] if passed else [{"problem": "hung", "output": ""}]
             return {"provider": provider, "group": "g", "case": "c", "passed": passed,
                     "problems": problems}
-        with mock.patch.object(machine, "run", return_value=[
-                records(machine.STOCK, stock), records(machine.OURS, ours)]), \
-                mock.patch("builtins.print"):
-            return compare_programs.compare("build").worse
+        host = mock.Mock()
+        host.run.return_value = [record(machine.STOCK, stock), record(machine.OURS, ours)]
+        with mock.patch("builtins.print"):
+            return compare_programs.compare(host).worse
 
     def test_programs(self):
         self.assertEqual(self.worse(True, True), [])
@@ -106,8 +105,10 @@ class Programs(unittest.TestCase):
         records = [{"provider": provider, "case": "RC", "round": number, **result}
                    for number in range(compare_rates.ROUNDS)
                    for provider, result in ((machine.STOCK, {"rate": 1000}), (machine.OURS, ours))]
-        with mock.patch.object(machine, "run", return_value=records), mock.patch("builtins.print"):
-            return compare_rates.compare("build").worse
+        host = mock.Mock()
+        host.run.return_value = records
+        with mock.patch("builtins.print"):
+            return compare_rates.compare(host).worse
 
     def test_rates(self):
         self.assertEqual(self.rates({"rate": 990}), [])
