@@ -79,10 +79,12 @@ CASES = (
     perftest("ib_send_bw", "-c UD -s 1024 -n 300"),
     perftest("ib_send_bw", "-c UD -s 1024 -n 300 -e"),
     perftest("ib_send_bw", "-c RC -n 300 -b"),
-    perftest("ib_send_bw", "-c RC -n 300 -q 4 --use-srq"),
+    # With more messages on their way than the SRQ has room for, Soft-RoCE's handling of RNR breaks
+    # some of them, with either provider, on the unpatched kernel as well.
+    perftest("ib_send_bw", "-c RC -n 300 -q 4 --use-srq -t 32"),
     perftest("ib_send_bw", "-c RC -n 300 -R", CM),
     perftest("ib_send_lat", "-c RC -n 100"),
-    perftest("ib_send_lat", "-c RC -n 100 -e"),
+    # Not -c RC -e: hangs by chance, with either provider.
     perftest("ib_send_lat", "-c UC -n 100"),
     perftest("ib_send_lat", "-c UC -n 100 -e"),
     perftest("ib_send_lat", "-c UD -n 100"),
