@@ -272,7 +272,7 @@ static void in_a_cgroup(void **state)
 		skip_because("this kernel's rdma cgroup has no resource dmabuf_pinned");
 	rdma_cgroup_create();
 	assert_errno(rdma_cgroup_join(CGROUP_A), 0, "cgroup");
-	start_sweep(&sweep, f, fixture_buffer(f, UDMABUF, 16 * PAGE),
+	start_sweep(&sweep, f, fixture_buffer(f, UDMABUF, SIZE)->fd, SIZE,
 		    IB_UVERBS_ACCESS_DMABUF_PINNED);
 	sweep_faults("probe in a cgroup", &sweep, do_probe, NULL);
 	sweep_faults("registration in a cgroup", &sweep, do_register, do_deregister);

@@ -3,7 +3,8 @@
  * Random calls of the methods for dma-bufs and of both ways to register memory,
  * most of them with something wrong, straight to the kernel. It has to survive
  * them, to answer with errno values that user space knows, to write where it was
- * told and nowhere else, and to leave nothing behind.
+ * told and nowhere else, and to leave nothing behind. On a kernel with fault
+ * injection some of the calls also find no memory.
  *
  * TEST_SEED=... repeats a run, as far as the order of two threads lets it.
  * TEST_SLOW=1 makes many more calls.
@@ -22,6 +23,7 @@
 #include <rdma/rdma_user_ioctl_cmds.h>
 
 #include "exporter.h"
+#include "fault.h"
 #include "fixture.h"
 #include "raw_ioctl.h"
 #include "test.h"
@@ -35,6 +37,7 @@
 
 static uint64_t seed;
 static unsigned int calls = 10000; /* of each thread */
+static bool with_faults;
 
 /* What the kernel is given pointers to; in two mappings, one of them read-only. */
 struct arena {
@@ -210,6 +213,7 @@ struct fuzzer {
 	struct raw_region region;     /* of this call */
 	uint8_t *canaries[MAX_ATTRS]; /* of each slot */
 	unsigned int call;
+	unsigned int faults; /* that were reached */
 	unsigned int done[NUM_OPERATIONS];
 	unsigned int succeeded[NUM_OPERATIONS];
 	char complaint[160];
@@ -646,6 +650,19 @@ static int do_operation(struct fuzzer *f, enum operation operation)
 	}
 }
 
+/* Where the kernel can do that, something that a call needs may be missing, too. */
+static int try_operation(struct fuzzer *f, enum operation operation)
+{
+	int fault, err;
+
+	if (!with_faults || !one_in(f, 4))
+		return do_operation(f, operation);
+	fault = fault_arm(1 + below(f, 40));
+	err = do_operation(f, operation);
+	f->faults += fault_disarm(fault);
+	return err;
+}
+
 static enum operation choose_operation(struct fuzzer *f)
 {
 	enum operation operation = below(f, NUM_OPERATIONS);
@@ -668,7 +685,7 @@ static void *fuzz(void *arg)
 
 		operation = choose_operation(f);
 		choose_region(f);
-		err = do_operation(f, operation);
+		err = try_operation(f, operation);
 		f->done[operation]++;
 		f->succeeded[operation] += !err;
 		if (err < 0 || err > MAX_USER_ERRNO)
@@ -800,6 +817,8 @@ static void fuzz_by(struct fixture *fixture, unsigned int num)
 				 fuzzers[i].complaint);
 	}
 	report(fuzzers, num);
+	for (i = 0; with_faults && i < num; i++)
+		print_message("thread %u: %u faults\n", i, fuzzers[i].faults);
 	teardown_target(&target);
 	/* All is as ever. What is left behind, the fixture tells. */
 	deregister(register_all(fixture->pd, &fixture->buffers[0]));
@@ -823,6 +842,9 @@ static int group_setup(void **state)
 	seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL) << 16 ^ getpid();
 	if (getenv("TEST_SLOW"))
 		calls *= 10;
+	with_faults = faults_available();
+	if (with_faults)
+		faults_setup();
 	print_message("TEST_SEED=%#" PRIx64 "\n", seed);
 	return 0;
 }
