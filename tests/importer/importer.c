@@ -8,7 +8,7 @@
 static const char *importer_module;
 static const char *importer_parameters;
 
-static void open_all(struct test *t)
+void importer_open(struct test *t)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);
 	unsigned int i;
@@ -43,7 +43,7 @@ int importer_setup(void **state)
 	usage_read(&t->before);
 	t->s.dev = exporter_open();
 	assert_true(t->s.dev >= 0);
-	open_all(t);
+	importer_open(t);
 	return 0;
 }
 
@@ -65,7 +65,7 @@ void importer_reload(struct test *t)
 	close_all(t);
 	OK(edu_unload());
 	OK(edu_load(importer_module, importer_parameters));
-	open_all(t);
+	importer_open(t);
 }
 
 int importer_main(int argc, char **argv, const char *parameters, int (*run)(void))

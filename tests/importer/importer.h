@@ -35,8 +35,10 @@ int importer_teardown(void **state);
  * @run; that of the importer with @parameters.
  */
 int importer_main(int argc, char **argv, const char *parameters, int (*run)(void));
-/* As after it was loaded. In no test's context; opens it again. */
+/* Loads the importer again, and opens it. Nothing may be registered. */
 void importer_reload(struct test *t);
+/* What the setup does with the device. */
+void importer_open(struct test *t);
 
 /* Whether the device is behind an IOMMU */
 bool have_iommu(void);
