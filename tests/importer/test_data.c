@@ -140,12 +140,9 @@ static void check_slices(struct test *t, enum dmabuf_test_memory memory, uint32_
 		uint64_t offset;
 		size_t length;
 	} slices[SLICES] = {
-		{ 0, 64 * PAGE },
-		{ 1, 1 },
-		{ 7 * PAGE - 1, 2 },
-		{ 16 * PAGE + 3, 16 * PAGE + 5 },
-		{ 31 * PAGE, PAGE },
-		{ 63 * PAGE + 4095, 1 },
+		{ 0, 64 * PAGE },    { 1, 1 },
+		{ 7 * PAGE - 1, 2 }, { 16 * PAGE + 3, 16 * PAGE + 5 },
+		{ 31 * PAGE, PAGE }, { 63 * PAGE + 4095, 1 },
 	};
 	struct dmabuf_test_create args = {
 		.mode = DMABUF_TEST_DYNAMIC,

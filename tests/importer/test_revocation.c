@@ -332,14 +332,10 @@ static void test_failing_command(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		IMPORTER_TEST(test_revoke),
-		IMPORTER_TEST(test_revoke_device_memory),
-		IMPORTER_TEST(test_without_consent),
-		IMPORTER_TEST(test_forced_move),
-		IMPORTER_TEST(test_revoke_under_dma),
-		IMPORTER_TEST(test_revoke_while_registering),
-		IMPORTER_TEST(test_removal),
-		IMPORTER_TEST(test_failing_command),
+		IMPORTER_TEST(test_revoke),	      IMPORTER_TEST(test_revoke_device_memory),
+		IMPORTER_TEST(test_without_consent),  IMPORTER_TEST(test_forced_move),
+		IMPORTER_TEST(test_revoke_under_dma), IMPORTER_TEST(test_revoke_while_registering),
+		IMPORTER_TEST(test_removal),	      IMPORTER_TEST(test_failing_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,8 +24,9 @@ MODULE_PARM_DESC(fail_revoke, "Its command to do so fails (default: N)");
 
 bool edu_plain_revocable;
 module_param_named(plain_revocable, edu_plain_revocable, bool, 0644);
-MODULE_PARM_DESC(plain_revocable,
-		 "Plain registrations use ib_umem_dmabuf_get_pinned_revocable_and_lock() (default: N)");
+MODULE_PARM_DESC(
+	plain_revocable,
+	"Plain registrations use ib_umem_dmabuf_get_pinned_revocable_and_lock() (default: N)");
 
 ulong edu_page_sizes = GENMASK(31, PAGE_SHIFT);
 module_param_named(page_sizes, edu_page_sizes, ulong, 0444);

@@ -60,18 +60,17 @@ static void stop_access(void *priv)
 }
 
 /* With the reservation lock held, whatever it is. */
-static struct ib_umem_dmabuf *get_umem_and_lock(struct edu_dev *edu, u64 offset, u64 length,
-						int fd, int access,
-						struct uverbs_attr_bundle *attrs)
+static struct ib_umem_dmabuf *get_umem_and_lock(struct edu_dev *edu, u64 offset, u64 length, int fd,
+						int access, struct uverbs_attr_bundle *attrs)
 {
 	struct ib_umem_dmabuf *umem_dmabuf;
 
 	if (edu_plain_revocable && !ib_dmabuf_pin_requested(attrs))
-		return ib_umem_dmabuf_get_pinned_revocable_and_lock(&edu->ibdev, offset, length,
-								    fd, access);
+		return ib_umem_dmabuf_get_pinned_revocable_and_lock(&edu->ibdev, offset, length, fd,
+								    access);
 
-	umem_dmabuf = ib_umem_dmabuf_get_pinned_attrs(&edu->ibdev, offset, length, fd, access,
-						      attrs);
+	umem_dmabuf =
+		ib_umem_dmabuf_get_pinned_attrs(&edu->ibdev, offset, length, fd, access, attrs);
 	if (!IS_ERR(umem_dmabuf))
 		ib_umem_dmabuf_revoke_lock(umem_dmabuf);
 	return umem_dmabuf;
@@ -97,7 +96,8 @@ static struct edu_mr *make_mr(struct ib_umem *umem, u64 iova, u64 length, int ac
 	mr->access = access;
 	mr->ibmr.iova = iova;
 	mr->ibmr.length = length;
-	rdma_umem_for_each_dma_block(umem, &biter, page_size) {
+	rdma_umem_for_each_dma_block(umem, &biter, page_size)
+	{
 		if (WARN_ON(i == num))
 			break;
 		mr->pages[i++] = rdma_block_iter_dma_address(&biter);
