@@ -30,6 +30,11 @@ enum dmabuf_test_memory {
 	DMABUF_TEST_SYSTEM,
 	/* of a PCI device; see README.md */
 	DMABUF_TEST_DEVICE_MEMORY,
+	/*
+	 * Half of the pages, the first ones, in system memory, the others in that of
+	 * the device. Has no vmap, and nothing moves there.
+	 */
+	DMABUF_TEST_MIXED_MEMORY,
 };
 
 enum dmabuf_test_flags {

@@ -25,6 +25,9 @@ KERNEL_ARGUMENTS = (
     "net.ifnames=0",
 )
 
+# What a device gets are addresses of its own, even where the kernel could do without.
+IOMMU_ARGUMENTS = ("intel_iommu=on", "iommu.passthrough=0")
+
 
 class Machine:
     """A running virtual machine.
@@ -33,8 +36,8 @@ class Machine:
     machine, one to the first machine for the others.
     """
 
-    def __init__(self, number, *, kernel, initramfs, log, memory, device_memory, arguments, links,
-                 terminal):
+    def __init__(self, number, *, kernel, initramfs, log, memory, device_memory, edu, iommu,
+                 arguments, links, terminal):
         self.number = number
         self.console = os.path.join(log, f"node{number}.console")
         self.messages = os.path.join(log, f"node{number}.qemu")
@@ -47,6 +50,12 @@ class Machine:
             "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
             "-smp", "2", "-m", str(memory), "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none",
+        ]
+        if iommu:
+            # Before the devices that are behind it; virtio's are not.
+            command += ["-device", "intel-iommu,caching-mode=on"]
+            arguments = list(IOMMU_ARGUMENTS) + arguments
+        command += [
             "-kernel", kernel, "-initrd", initramfs,
             "-append", " ".join(KERNEL_ARGUMENTS + tuple(arguments)),
             "-chardev", f"file,id=console,path={_escape(self.console)}",
@@ -67,6 +76,9 @@ class Machine:
         if device_memory:
             command += ["-object", f"memory-backend-ram,id=devmem,size={device_memory}M,share=on",
                         "-device", "ivshmem-plain,memdev=devmem"]
+        if edu:
+            # Its default mask would cut off addresses.
+            command += ["-device", "edu,dma_mask=0xffffffffffffffff"]
 
         with open(self.messages, "wb") as messages:
             self.process = subprocess.Popen(

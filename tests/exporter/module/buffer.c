@@ -261,7 +261,7 @@ static struct sg_table *dt_map(struct dma_buf_attachment *attach, enum dma_data_
 		return ERR_PTR(ret);
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
-	if (buf->mem->kind == DMABUF_TEST_DEVICE_MEMORY && !attach->peer2peer)
+	if (buf->mem->kind != DMABUF_TEST_SYSTEM && !attach->peer2peer)
 		return ERR_PTR(-EPERM);
 
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
@@ -353,7 +353,7 @@ static vm_fault_t dt_fault(struct vm_fault *vmf)
 		goto out;
 	}
 
-	if (buf->mem->kind == DMABUF_TEST_DEVICE_MEMORY)
+	if (vmf->pgoff >= buf->mem->system_pages)
 		prot = pgprot_writecombine(prot);
 	ret = vmf_insert_pfn_prot(vma, vmf->address, dt_memory_pfn(buf->mem, vmf->pgoff), prot);
 out:
@@ -463,8 +463,9 @@ static const struct dma_buf_ops *dt_choose_ops(const struct dmabuf_test_create *
 	bool vmap = !(args->flags & DMABUF_TEST_NO_VMAP);
 
 	/* It cannot be mapped in one piece. */
-	if (args->memory == DMABUF_TEST_DEVICE_MEMORY && args->segment &&
-	    args->segment < args->size)
+	if (args->memory == DMABUF_TEST_MIXED_MEMORY ||
+	    (args->memory == DMABUF_TEST_DEVICE_MEMORY && args->segment &&
+	     args->segment < args->size))
 		vmap = false;
 	return &dt_ops[pin][vmap];
 }
@@ -481,7 +482,9 @@ static bool dt_create_args_valid(const struct dmabuf_test_create *args)
 	if (args->segment && (!PAGE_ALIGNED(args->segment) || !is_power_of_2(args->segment) ||
 			      args->segment > PAGE_SIZE << MAX_PAGE_ORDER))
 		return false;
-	if (args->mode > DMABUF_TEST_REVOKING || args->memory > DMABUF_TEST_DEVICE_MEMORY ||
+	if (args->memory == DMABUF_TEST_MIXED_MEMORY && args->size == PAGE_SIZE)
+		return false;
+	if (args->mode > DMABUF_TEST_REVOKING || args->memory > DMABUF_TEST_MIXED_MEMORY ||
 	    args->flags & ~all_flags || args->poison > U8_MAX)
 		return false;
 	if (args->flags & DMABUF_TEST_NO_PIN && args->mode != DMABUF_TEST_REVOKING)

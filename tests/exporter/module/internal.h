@@ -32,6 +32,7 @@ struct iosys_map;
  * @node: in &dt_buffer.old
  * @kind: where it is
  * @npages: size
+ * @system_pages: how many of them, the first ones, are system memory
  * @segment: pages that lie next to each other; 0 for system memory: nobody cares
  * @pages: system memory
  * @device: device memory: the device
@@ -43,6 +44,7 @@ struct dt_memory {
 	struct list_head node;
 	enum dmabuf_test_memory kind;
 	unsigned long npages;
+	unsigned long system_pages;
 	unsigned long segment;
 	struct page **pages;
 	struct dt_device *device;

@@ -66,7 +66,7 @@ static void free_system(struct dt_memory *mem)
 	unsigned long i;
 
 	vunmap(mem->kept);
-	for (i = 0; i < mem->npages && mem->pages[i]; i++)
+	for (i = 0; i < mem->system_pages && mem->pages[i]; i++)
 		__free_page(mem->pages[i]);
 	kvfree(mem->pages);
 }
@@ -79,16 +79,16 @@ static int alloc_system(struct dt_memory *mem)
 	LIST_HEAD(adjacent);
 	int ret = -ENOMEM;
 
-	mem->pages = kvcalloc(mem->npages, sizeof(*mem->pages), GFP_KERNEL);
+	mem->pages = kvcalloc(mem->system_pages, sizeof(*mem->pages), GFP_KERNEL);
 	if (!mem->pages)
 		return -ENOMEM;
 
-	while (n < mem->npages) {
+	while (n < mem->system_pages) {
 		if (fatal_signal_pending(current)) {
 			ret = -EINTR;
 			goto out;
 		}
-		page = alloc_piece(mem, mem->npages - n, &order);
+		page = alloc_piece(mem, mem->system_pages - n, &order);
 		if (!page)
 			goto out;
 		/* Held back until the end, so that it does not come again. */
@@ -99,7 +99,7 @@ static int alloc_system(struct dt_memory *mem)
 
 		split_page(page, order);
 		for (i = 0; i < 1UL << order; i++) {
-			if (n < mem->npages)
+			if (n < mem->system_pages)
 				mem->pages[n++] = page + i;
 			else
 				__free_page(page + i);
@@ -119,13 +119,13 @@ out:
 /* This and the next for device memory only */
 static unsigned long num_segments(const struct dt_memory *mem)
 {
-	return DIV_ROUND_UP(mem->npages, mem->segment);
+	return DIV_ROUND_UP(mem->npages - mem->system_pages, mem->segment);
 }
 
 /* The last one may be shorter. */
 static unsigned long segment_pages(const struct dt_memory *mem, unsigned long segment)
 {
-	return min(mem->segment, mem->npages - segment * mem->segment);
+	return min(mem->segment, mem->npages - mem->system_pages - segment * mem->segment);
 }
 
 static void free_device_locked(struct dt_memory *mem, unsigned long segments)
@@ -153,7 +153,7 @@ static int alloc_device(struct dt_memory *mem)
 	int ret = 0;
 
 	if (!mem->segment)
-		mem->segment = mem->npages;
+		mem->segment = mem->npages - mem->system_pages;
 	segments = num_segments(mem);
 	mem->first = kvcalloc(segments, sizeof(*mem->first), GFP_KERNEL);
 	if (!mem->first)
@@ -190,6 +190,18 @@ out:
 	return ret;
 }
 
+static unsigned long system_pages(enum dmabuf_test_memory kind, unsigned long npages)
+{
+	switch (kind) {
+	case DMABUF_TEST_SYSTEM:
+		return npages;
+	case DMABUF_TEST_MIXED_MEMORY:
+		return npages / 2;
+	default:
+		return 0;
+	}
+}
+
 /*
  * Returns zeroed memory, or an ERR_PTR: ENODEV, there is no device; ENOSPC, it
  * has no such memory left.
@@ -198,7 +210,7 @@ struct dt_memory *dt_memory_alloc(enum dmabuf_test_memory kind, unsigned long np
 				  unsigned long segment)
 {
 	struct dt_memory *mem;
-	int ret;
+	int ret = 0;
 
 	mem = kzalloc(sizeof(*mem), GFP_KERNEL);
 	if (!mem)
@@ -208,8 +220,15 @@ struct dt_memory *dt_memory_alloc(enum dmabuf_test_memory kind, unsigned long np
 	mem->kind = kind;
 	mem->npages = npages;
 	mem->segment = segment;
+	mem->system_pages = system_pages(kind, npages);
 
-	ret = kind == DMABUF_TEST_SYSTEM ? alloc_system(mem) : alloc_device(mem);
+	if (mem->system_pages)
+		ret = alloc_system(mem);
+	if (!ret && mem->system_pages < npages) {
+		ret = alloc_device(mem);
+		if (ret && mem->system_pages)
+			free_system(mem);
+	}
 	if (ret) {
 		kfree(mem);
 		return ERR_PTR(ret);
@@ -227,9 +246,9 @@ static void memory_release(struct kref *ref)
 {
 	struct dt_memory *mem = container_of(ref, struct dt_memory, ref);
 
-	if (mem->kind == DMABUF_TEST_SYSTEM)
+	if (mem->system_pages)
 		free_system(mem);
-	else
+	if (mem->system_pages < mem->npages)
 		free_device(mem);
 	kfree(mem);
 }
@@ -242,12 +261,13 @@ void dt_memory_put(struct dt_memory *mem)
 /* In pages from the start of the device's memory */
 static unsigned long device_page(const struct dt_memory *mem, unsigned long page)
 {
+	page -= mem->system_pages;
 	return mem->first[page / mem->segment] + page % mem->segment;
 }
 
 unsigned long dt_memory_pfn(const struct dt_memory *mem, unsigned long page)
 {
-	if (mem->kind == DMABUF_TEST_SYSTEM)
+	if (page < mem->system_pages)
 		return page_to_pfn(mem->pages[page]);
 	return PHYS_PFN(mem->device->phys) + device_page(mem, page);
 }
@@ -260,7 +280,7 @@ static void __iomem *device_vaddr(const struct dt_memory *mem, unsigned long pag
 /* Where the CPU reaches one page, until the matching unmap_page(). */
 static void map_page(struct dt_memory *mem, unsigned long page, struct iosys_map *map)
 {
-	if (mem->kind == DMABUF_TEST_SYSTEM)
+	if (page < mem->system_pages)
 		iosys_map_set_vaddr(map, kmap_local_page(mem->pages[page]));
 	else
 		iosys_map_set_vaddr_iomem(map, device_vaddr(mem, page));
@@ -362,20 +382,39 @@ void dt_memory_vunmap(struct dt_memory *mem, struct iosys_map *map, bool keep)
 		vunmap(map->vaddr);
 }
 
-static void unmap_device(struct device *dev, struct sg_table *sgt, unsigned int n,
-			 enum dma_data_direction dir)
+static void unmap_entries(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
+			  unsigned int n, enum dma_data_direction dir)
 {
 	struct scatterlist *sg;
 	unsigned int i;
 
-	for_each_sg(sgt->sgl, sg, n, i)
-		dma_unmap_resource(dev, sg_dma_address(sg), sg_dma_len(sg), dir,
-				   DMA_ATTR_SKIP_CPU_SYNC);
+	for_each_sg(sgt->sgl, sg, n, i) {
+		if (i < mem->system_pages)
+			dma_unmap_page(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+		else
+			dma_unmap_resource(dev, sg_dma_address(sg), sg_dma_len(sg), dir,
+					   DMA_ATTR_SKIP_CPU_SYNC);
+	}
+}
+
+/* A page of system memory, or a segment of the device's */
+static dma_addr_t map_entry(struct dt_memory *mem, struct device *dev, unsigned int i,
+			    size_t *length, enum dma_data_direction dir)
+{
+	unsigned long segment = i - mem->system_pages;
+
+	if (i < mem->system_pages) {
+		*length = PAGE_SIZE;
+		return dma_map_page(dev, mem->pages[i], 0, PAGE_SIZE, dir);
+	}
+	*length = segment_pages(mem, segment) << PAGE_SHIFT;
+	return dma_map_resource(dev, mem->device->phys + (mem->first[segment] << PAGE_SHIFT),
+				*length, dir, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /* As GPU drivers do it: only DMA addresses, no struct pages, no lengths for the CPU. */
-static int map_device(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
-		      enum dma_data_direction dir)
+static int map_entries(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
+		       enum dma_data_direction dir)
 {
 	struct scatterlist *sg;
 	dma_addr_t addr;
@@ -383,18 +422,16 @@ static int map_device(struct dt_memory *mem, struct device *dev, struct sg_table
 	unsigned int i;
 	int ret;
 
-	ret = sg_alloc_table(sgt, num_segments(mem), GFP_KERNEL);
+	ret = sg_alloc_table(sgt, mem->system_pages + num_segments(mem), GFP_KERNEL);
 	if (ret)
 		return ret;
 
 	for_each_sgtable_sg(sgt, sg, i)
 		sg_set_page(sg, NULL, 0, 0);
 	for_each_sgtable_dma_sg(sgt, sg, i) {
-		length = segment_pages(mem, i) << PAGE_SHIFT;
-		addr = dma_map_resource(dev, PFN_PHYS(dt_memory_pfn(mem, i * mem->segment)), length,
-					dir, DMA_ATTR_SKIP_CPU_SYNC);
+		addr = map_entry(mem, dev, i, &length, dir);
 		if (dma_mapping_error(dev, addr)) {
-			unmap_device(dev, sgt, i, dir);
+			unmap_entries(mem, dev, sgt, i, dir);
 			sg_free_table(sgt);
 			return -EIO;
 		}
@@ -409,8 +446,8 @@ int dt_memory_map(struct dt_memory *mem, struct device *dev, struct sg_table *sg
 {
 	int ret;
 
-	if (mem->kind == DMABUF_TEST_DEVICE_MEMORY)
-		return map_device(mem, dev, sgt, dir);
+	if (mem->kind != DMABUF_TEST_SYSTEM)
+		return map_entries(mem, dev, sgt, dir);
 
 	ret = sg_alloc_table_from_pages(sgt, mem->pages, mem->npages, 0,
 					(size_t)mem->npages << PAGE_SHIFT, GFP_KERNEL);
@@ -425,8 +462,8 @@ int dt_memory_map(struct dt_memory *mem, struct device *dev, struct sg_table *sg
 void dt_memory_unmap(struct dt_memory *mem, struct device *dev, struct sg_table *sgt,
 		     enum dma_data_direction dir)
 {
-	if (mem->kind == DMABUF_TEST_DEVICE_MEMORY)
-		unmap_device(dev, sgt, sgt->nents, dir);
+	if (mem->kind != DMABUF_TEST_SYSTEM)
+		unmap_entries(mem, dev, sgt, sgt->nents, dir);
 	else
 		dma_unmap_sgtable(dev, sgt, dir, 0);
 	sg_free_table(sgt);

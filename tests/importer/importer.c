@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <dirent.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "importer.h"
+
+static const char *importer_module;
+static const char *importer_parameters;
+
+void importer_open(struct test *t)
+{
+	struct ibv_device **list = ibv_get_device_list(NULL);
+	unsigned int i;
+
+	t->context = NULL;
+	for (i = 0; list && list[i] && !t->context; i++)
+		if (!strcmp(ibv_get_device_name(list[i]), EDU_IB_VERBS_DEVICE))
+			t->context = ibv_open_device(list[i]);
+	if (list)
+		ibv_free_device_list(list);
+	if (!t->context)
+		fail_msg("cannot open " EDU_IB_VERBS_DEVICE ": %s", strerrorname(errno));
+	t->pd = ibv_alloc_pd(t->context);
+	assert_non_null(t->pd);
+	t->edu = edu_open();
+	assert_true(t->edu >= 0);
+}
+
+/* Also after a test that failed and left something, which goes with the context. */
+static int close_all(struct test *t)
+{
+	int err = ibv_dealloc_pd(t->pd);
+
+	if (ibv_close_device(t->context) && !err)
+		err = errno;
+	close(t->edu);
+	return err;
+}
+
+int importer_setup(void **state)
+{
+	struct test *t = calloc(1, sizeof(*t));
+
+	assert_non_null(t);
+	*state = t;
+	usage_read(&t->before);
+	t->s.dev = exporter_open();
+	assert_true(t->s.dev >= 0);
+	importer_open(t);
+	return 0;
+}
+
+int importer_teardown(void **state)
+{
+	struct test *t = *state;
+	struct edu_ib_counters counters = hardware_counters(t);
+	int err = close_all(t);
+
+	close(t->s.dev);
+	assert_int_equal(counters.mrs, 0);
+	assert_errno(err, 0, "close");
+	assert_usage(&t->before, "after the test");
+	free(t);
+	return 0;
+}
+
+void importer_reload(struct test *t)
+{
+	OK(close_all(t));
+	OK(edu_unload());
+	OK(edu_load(importer_module, importer_parameters));
+	importer_open(t);
+}
+
+int importer_main(int argc, char **argv, const char *parameters, int (*run)(void))
+{
+	int failed, err;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: %s EXPORTER-MODULE IMPORTER-MODULE\n", argv[0]);
+		return 2;
+	}
+	importer_module = argv[2];
+	importer_parameters = parameters;
+	err = exporter_load(argv[1]);
+	if (!err)
+		err = edu_load(importer_module, parameters);
+	if (err) {
+		fprintf(stderr, "modules: %s\n", strerror(err));
+		return 1;
+	}
+	failed = run();
+	err = edu_unload();
+	if (err)
+		fprintf(stderr, "the importer stays: %s\n", strerror(err));
+	if (!err)
+		err = exporter_unload();
+	if (err)
+		fprintf(stderr, "the exporter stays: %s\n", strerror(err));
+	return failed || err;
+}
+
+bool have_iommu(void)
+{
+	DIR *dir = opendir("/sys/kernel/iommu_groups");
+	struct dirent *entry;
+	bool found = false;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			found = true;
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+#define ACCESS (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_READ)
+
+struct ibv_mr *try_register_part(struct test *t, int fd, uint64_t offset, size_t length,
+				 uint64_t iova, uint32_t pin_flags)
+{
+	return ibv_reg_dmabuf_mr_pinned(t->pd, offset, length, iova, fd, ACCESS, pin_flags);
+}
+
+struct ibv_mr *register_part(struct test *t, int fd, uint64_t offset, size_t length, uint64_t iova,
+			     uint32_t pin_flags)
+{
+	struct ibv_mr *mr = try_register_part(t, fd, offset, length, iova, pin_flags);
+
+	if (!mr)
+		fail_msg("registration: %s", strerrorname(errno));
+	return mr;
+}
+
+struct ibv_ext_dmabuf_report probe_part(struct test *t, int fd, uint64_t offset, size_t length,
+					uint64_t iova, uint32_t pin_flags)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = {
+		.pin_flags = pin_flags,
+		.offset = offset,
+		.length = length,
+		.iova = iova,
+		.fd = fd,
+		.access = ACCESS,
+	};
+	struct ibv_ext_dmabuf_report report;
+
+	OK(ibv_ext_probe_dmabuf(t->pd, &attr, &report));
+	return report;
+}
+
+struct ibv_ext_dmabuf_mr_info mr_info(struct ibv_mr *mr)
+{
+	struct ibv_ext_dmabuf_mr_info info;
+
+	OK(ibv_ext_query_dmabuf_mr(mr, &info));
+	return info;
+}
+
+struct edu_ib_mr_info hardware_info(struct test *t, struct ibv_mr *mr)
+{
+	struct edu_ib_mr_info info;
+
+	OK(edu_mr_info(t->edu, mr->lkey, &info));
+	return info;
+}
+
+struct edu_ib_counters hardware_counters(struct test *t)
+{
+	struct edu_ib_counters counters;
+
+	OK(edu_counters(t->edu, &counters));
+	return counters;
+}
+
+void check_write(struct test *t, struct memory *mem, struct ibv_mr *mr, uint64_t offset,
+		 uint64_t iova, size_t at, size_t length)
+{
+	uint8_t *expected = mem->expected + offset + at;
+
+	memory_pattern(expected, length);
+	OK(edu_write(t->edu, mr->lkey, iova + at, expected, length));
+	memory_check(mem, "after a write");
+}
+
+void check_read(struct test *t, const struct memory *mem, struct ibv_mr *mr, uint64_t offset,
+		uint64_t iova, size_t at, size_t length)
+{
+	uint8_t *found = calloc(1, length);
+
+	assert_non_null(found);
+	OK(edu_read(t->edu, mr->lkey, iova + at, found, length));
+	assert_memory_equal(found, mem->expected + offset + at, length);
+	free(found);
+}
+
+void check_refused(struct test *t, struct ibv_mr *mr, uint64_t iova, size_t length, int err)
+{
+	uint8_t *bytes = malloc(length);
+
+	assert_non_null(bytes);
+	memset(bytes, 0xa5, length);
+	FAILS(edu_write(t->edu, mr->lkey, iova, bytes, length), err);
+	FAILS(edu_read(t->edu, mr->lkey, iova, bytes, length), err);
+	free(bytes);
+}
+
+void assert_users(struct test *t, int fd, int attachments, int mappings)
+{
+	struct dmabuf_test_counters c = counters(&t->s, fd);
+
+	assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), attachments);
+	assert_int_equal(exporter_now(&c, DMABUF_TEST_MAPS), mappings);
+}

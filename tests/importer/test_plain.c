@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * Plain registrations, which pin without having asked for it: by the functions
+ * that drivers used before there were access bits.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "importer.h"
+#include "parameter.h"
+
+#define SIZE (8 * PAGE)
+
+static struct ibv_mr *try_register_plain(struct test *t, int fd)
+{
+	return ibv_reg_dmabuf_mr(t->pd, 0, SIZE, 0, fd, IBV_ACCESS_LOCAL_WRITE);
+}
+
+static struct ibv_mr *register_plain(struct test *t, int fd)
+{
+	struct ibv_mr *mr = try_register_plain(t, fd);
+
+	if (!mr)
+		fail_msg("registration: %s", strerrorname(errno));
+	return mr;
+}
+
+static int create_buffer(struct test *t, enum dmabuf_test_mode mode, enum dmabuf_test_memory memory,
+			 unsigned int move_delay_ms)
+{
+	return create_args(&t->s, (struct dmabuf_test_create){
+					  .mode = mode,
+					  .memory = memory,
+					  .size = SIZE,
+					  .segment = PAGE,
+					  .move_delay_ms = move_delay_ms,
+				  });
+}
+
+static int plain_setup(void **state)
+{
+	return importer_setup(state);
+}
+
+static int revocable_setup(void **state)
+{
+	OK(edu_set("plain_revocable", "1"));
+	return importer_setup(state);
+}
+
+static int plain_teardown(void **state)
+{
+	edu_set("plain_revocable", "0");
+	parameters_reset();
+	return importer_teardown(state);
+}
+
+/* As ib_umem_dmabuf_get_pinned(), and as ..._revocable_and_lock() */
+#define PLAIN(function) cmocka_unit_test_setup_teardown(function, plain_setup, plain_teardown)
+#define REVOCABLE(function) \
+	cmocka_unit_test_setup_teardown(function, revocable_setup, plain_teardown)
+
+static void check_data(struct test *t, int fd)
+{
+	struct memory mem;
+	struct ibv_mr *mr;
+
+	memory_open(&mem, fd, SIZE);
+	mr = register_plain(t, fd);
+	check_write(t, &mem, mr, 0, 0, PAGE - 1, PAGE + 2);
+	check_read(t, &mem, mr, 0, 0, SIZE - 3, 3);
+	OK(ibv_dereg_mr(mr));
+	memory_close(&mem);
+	assert_idle(&t->s, fd);
+}
+
+static void test_data(void **state)
+{
+	struct test *t = *state;
+	enum dmabuf_test_mode mode;
+	int fd;
+
+	for (mode = DMABUF_TEST_STATIC; mode <= DMABUF_TEST_REVOKING; mode++) {
+		fd = create_buffer(t, mode, DMABUF_TEST_SYSTEM, 0);
+		check_data(t, fd);
+		close(fd);
+	}
+}
+
+/* Its pin invalidates all attachments, the one for which it is made included. */
+static void test_migration(void **state)
+{
+	struct test *t = *state;
+	struct dmabuf_test_counters c;
+	struct ibv_mr *mr;
+	uint8_t byte = 0;
+	int fd;
+
+	if (!have_device_memory(&t->s))
+		skip_because("no device memory");
+	fd = create_buffer(t, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, 200);
+	OK(exporter_fill(t->s.dev, fd, 0, 0, SIZE, 0x77));
+	mr = register_plain(t, fd);
+	c = counters(&t->s, fd);
+	assert_int_equal(c.memory, DMABUF_TEST_SYSTEM);
+	assert_int_equal(c.count[DMABUF_TEST_NOTIFIES], 1);
+	OK(edu_read(t->edu, mr->lkey, SIZE - 1, &byte, 1));
+	assert_int_equal(byte, 0x77);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void *interrupt(void *arg)
+{
+	sleep_ms(300);
+	pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	return NULL;
+}
+
+/* A fence that does not signal is waited for, but not against the user's will. */
+static void test_interrupted_wait(void **state)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct test *t = *state;
+	pthread_t self = pthread_self(), thread;
+	struct ibv_mr *mr;
+	int fd;
+
+	fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	OK(exporter_fence(t->s.dev, fd, DMABUF_TEST_NEVER));
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
+	assert_null(try_register_plain(t, fd));
+	assert_errno(errno, EINTR, "registration");
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	signal(SIGUSR1, SIG_DFL);
+	assert_idle(&t->s, fd);
+
+	OK(exporter_signal(t->s.dev, fd));
+	mr = register_plain(t, fd);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+static void test_bounded_wait(void **state)
+{
+	struct test *t = *state;
+	int fd;
+
+	if (!getenv("TEST_SLOW"))
+		skip_because("takes half a minute; TEST_SLOW=1 in the environment runs it");
+	fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	OK(exporter_fence(t->s.dev, fd, DMABUF_TEST_NEVER));
+	assert_null(try_register_plain(t, fd));
+	assert_errno(errno, ETIMEDOUT, "registration");
+	assert_idle(&t->s, fd);
+	OK(exporter_signal(t->s.dev, fd));
+	close(fd);
+}
+
+/* Only where the administrator wants it, and then of all that was free so far. */
+static void test_charge(void **state)
+{
+	struct test *t = *state;
+	int fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	struct usage before, now;
+	struct ibv_mr *mr, *pinned;
+
+	usage_read(&before);
+	mr = register_plain(t, fd);
+	usage_read(&now);
+	assert_int_equal(now.pinned_kib, before.pinned_kib);
+	OK(ibv_dereg_mr(mr));
+
+	parameter_set(CHARGE_ALL, "Y");
+	mr = register_plain(t, fd);
+	usage_read(&now);
+	assert_int_equal(now.pinned_kib, before.pinned_kib + SIZE / 1024);
+	/* Once for all ways to pin it */
+	pinned = register_part(t, fd, 0, SIZE, 0, 0);
+	usage_read(&now);
+	assert_int_equal(now.pinned_kib, before.pinned_kib + SIZE / 1024);
+	OK(ibv_dereg_mr(mr));
+	usage_read(&now);
+	assert_int_equal(now.pinned_kib, before.pinned_kib + SIZE / 1024);
+	OK(ibv_dereg_mr(pinned));
+	assert_usage(&before, "after deregistration");
+	close(fd);
+}
+
+static void test_policy(void **state)
+{
+	struct test *t = *state;
+	int fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+
+	parameter_set(PIN_POLICY, "off");
+	assert_null(try_register_plain(t, fd));
+	assert_errno(errno, EPERM, "registration");
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+static void test_revoke(void **state)
+{
+	struct test *t = *state;
+	int fd = create_buffer(t, DMABUF_TEST_REVOKING, DMABUF_TEST_SYSTEM, 0);
+	struct dmabuf_test_revoke result;
+	struct usage before, now;
+	struct ibv_mr *mr;
+
+	parameter_set(CHARGE_ALL, "Y");
+	usage_read(&before);
+	mr = register_plain(t, fd);
+	OK(exporter_revoke(t->s.dev, fd, 5000, &result));
+	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	assert_int_equal(result.pinned, 0);
+	usage_read(&now);
+	assert_int_equal(now.pinned_kib, before.pinned_kib);
+	assert_int_equal(hardware_info(t, mr).callbacks, 1);
+	check_refused(t, mr, 0, SIZE, EFAULT);
+	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+	OK(exporter_revoke(t->s.dev, fd, 5000, &result));
+	assert_int_equal(hardware_info(t, mr).callbacks, 1);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest plain[] = {
+		PLAIN(test_data),	  PLAIN(test_migration), PLAIN(test_interrupted_wait),
+		PLAIN(test_bounded_wait), PLAIN(test_charge),	 PLAIN(test_policy),
+	};
+	const struct CMUnitTest revocable[] = {
+		REVOCABLE(test_data),
+		REVOCABLE(test_migration),
+		REVOCABLE(test_interrupted_wait),
+		REVOCABLE(test_bounded_wait),
+		REVOCABLE(test_charge),
+		REVOCABLE(test_policy),
+		REVOCABLE(test_revoke),
+	};
+
+	return cmocka_run_group_tests_name("plain", plain, NULL, NULL) +
+	       cmocka_run_group_tests_name("revocable", revocable, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return importer_main(argc, argv, "", run);
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+/*
+ * The exporter takes the memory back, and the device stops.
+ */
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "importer.h"
+
+#define SIZE (16 * PAGE)
+#define REGIONS 3
+
+static int create_revoking(struct test *t, enum dmabuf_test_memory memory)
+{
+	return create_args(&t->s, (struct dmabuf_test_create){
+					  .mode = DMABUF_TEST_REVOKING,
+					  .memory = memory,
+					  .size = SIZE,
+					  .segment = PAGE,
+				  });
+}
+
+static void take_back(struct test *t, int fd)
+{
+	struct dmabuf_test_revoke result;
+
+	OK(exporter_revoke(t->s.dev, fd, 5000, &result));
+	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	assert_int_equal(result.pinned, 0);
+}
+
+static void expect_event(struct ibv_ext_dmabuf_event_channel *channel, void *cookie)
+{
+	struct ibv_ext_dmabuf_event event;
+
+	OK(ibv_ext_get_dmabuf_event(channel, &event));
+	assert_ptr_equal(event.cookie, cookie);
+	assert_int_equal(event.type, IBV_EXT_DMABUF_EVENT_REVOKED);
+}
+
+static void check_revoke(struct test *t, enum dmabuf_test_memory memory)
+{
+	struct ibv_ext_dmabuf_event_channel *channel =
+		ibv_ext_create_dmabuf_event_channel(t->context);
+	uint32_t callbacks = hardware_counters(t).callbacks;
+	int fd = create_revoking(t, memory), other, i;
+	struct ibv_mr *mrs[REGIONS], *next;
+	struct edu_ib_mr_info info;
+	uint8_t byte = 0x42;
+
+	assert_non_null(channel);
+	for (i = 0; i < REGIONS; i++) {
+		mrs[i] = register_part(t, fd, i * PAGE, SIZE - 2 * i * PAGE, 0, ALLOW_REVOKE);
+		assert_true(mr_info(mrs[i]).flags & IBV_EXT_DMABUF_MR_REVOCABLE);
+	}
+	OK(ibv_ext_watch_dmabuf_mr(mrs[1], channel, &byte));
+	OK(edu_write(t->edu, mrs[0]->lkey, 5, &byte, 1));
+
+	take_back(t, fd);
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + REGIONS);
+	for (i = 0; i < REGIONS; i++) {
+		info = hardware_info(t, mrs[i]);
+		assert_int_equal(info.callbacks, 1);
+		assert_true(info.revoked);
+		assert_int_equal(mr_info(mrs[i]).state, IBV_EXT_DMABUF_STATE_REVOKED);
+		check_refused(t, mrs[i], 0, SIZE - 2 * i * PAGE, EFAULT);
+	}
+	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+	expect_event(channel, &byte);
+	assert_users(t, fd, 1, 0);
+	assert_int_equal(mr_info(mrs[0]).charged, 0);
+
+	/* Again, which means nothing to those who know already */
+	take_back(t, fd);
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + REGIONS);
+	assert_int_equal(hardware_counters(t).bus_master, 1);
+
+	/* The keys stay taken. The device is fit for other memory. */
+	other = create(&t->s, DMABUF_TEST_DYNAMIC, SIZE);
+	next = register_part(t, other, 0, SIZE, 0, ALLOW_REVOKE);
+	for (i = 0; i < REGIONS; i++)
+		assert_int_not_equal(next->lkey, mrs[i]->lkey);
+	OK(edu_write(t->edu, next->lkey, SIZE - 1, &byte, 1));
+	assert_all(&t->s, other, 0, SIZE - 1, 1, byte);
+	OK(ibv_dereg_mr(next));
+	close(other);
+
+	/* Nor can it be had again. */
+	assert_null(try_register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE));
+	assert_errno(errno, ENODEV, "registration of what was revoked");
+
+	for (i = 0; i < REGIONS; i++)
+		OK(ibv_dereg_mr(mrs[i]));
+	/* That of the other buffer's is the one more. */
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + REGIONS + 1);
+	assert_idle(&t->s, fd);
+	OK(ibv_ext_destroy_dmabuf_event_channel(channel));
+	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+	close(fd);
+}
+
+static void test_revoke(void **state)
+{
+	check_revoke(*state, DMABUF_TEST_SYSTEM);
+}
+
+static void test_revoke_device_memory(void **state)
+{
+	struct test *t = *state;
+
+	if (!have_device_memory(&t->s))
+		skip_because("no device memory");
+	check_revoke(t, DMABUF_TEST_DEVICE_MEMORY);
+}
+
+/* Without a word of consent it is the same: the memory is gone, so access ends. */
+static void test_without_consent(void **state)
+{
+	struct test *t = *state;
+	int fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct ibv_mr *mr = register_part(t, fd, 0, SIZE, 0, 0);
+
+	assert_false(mr_info(mr).flags & IBV_EXT_DMABUF_MR_REVOCABLE);
+	take_back(t, fd);
+	check_refused(t, mr, 0, SIZE, EFAULT);
+	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+	assert_int_equal(hardware_counters(t).bus_master, 1);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+/* An exporter that moves what is pinned breaks its word; the old place is not written to. */
+static void test_forced_move(void **state)
+{
+	struct test *t = *state;
+	int fd = create_args(&t->s, (struct dmabuf_test_create){ .mode = DMABUF_TEST_DYNAMIC,
+								 .size = SIZE });
+	struct ibv_mr *mr = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+
+	FAILS(exporter_move(t->s.dev, fd, DMABUF_TEST_SYSTEM), EBUSY);
+	OK(exporter_force_move(t->s.dev, fd, DMABUF_TEST_SYSTEM));
+	check_refused(t, mr, 0, SIZE, EFAULT);
+	assert_all(&t->s, fd, 1, 0, SIZE, POISON);
+	assert_all(&t->s, fd, 0, 0, SIZE, 0);
+	OK(ibv_dereg_mr(mr));
+	assert_idle(&t->s, fd);
+	close(fd);
+}
+
+struct writer {
+	struct test *t;
+	uint32_t key;
+	int err;
+};
+
+static void *write_all(void *arg)
+{
+	static uint8_t bytes[SIZE];
+	struct writer *w = arg;
+
+	memset(bytes, 0x11, SIZE);
+	w->err = edu_write(w->t->edu, w->key, 0, bytes, SIZE);
+	return NULL;
+}
+
+/* What is under way ends before the exporter has the memory back. */
+static void test_revoke_under_dma(void **state)
+{
+	struct test *t = *state;
+	int fd, round;
+
+	for (round = 0; round < 5; round++) {
+		struct writer w = { .t = t };
+		struct ibv_mr *mr;
+		pthread_t thread;
+
+		fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+		mr = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+		w.key = mr->lkey;
+		assert_int_equal(pthread_create(&thread, NULL, write_all, &w), 0);
+		/* At any time of a transfer, of which each takes 200 ms. */
+		sleep_ms(300 + 47 * round);
+		take_back(t, fd);
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_errno(w.err, EFAULT, "the write");
+		assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+		OK(ibv_dereg_mr(mr));
+		assert_idle(&t->s, fd);
+		close(fd);
+	}
+}
+
+struct revoker {
+	struct test *t;
+	int fd;
+};
+
+static void *revoke_at_once(void *arg)
+{
+	struct dmabuf_test_revoke result;
+	struct revoker *r = arg;
+
+	exporter_revoke(r->t->s.dev, r->fd, 5000, &result);
+	return NULL;
+}
+
+/* Either there is no region, or there is one that is dead. */
+static void test_revoke_while_registering(void **state)
+{
+	struct test *t = *state;
+	unsigned int made = 0, refused = 0;
+	int round;
+
+	for (round = 0; round < 200; round++) {
+		struct revoker r = { .t = t, .fd = create_revoking(t, DMABUF_TEST_SYSTEM) };
+		struct ibv_mr *first = NULL, *mr;
+		pthread_t thread;
+
+		/* Half of them find a pin, and half make one. */
+		if (round % 2)
+			first = register_part(t, r.fd, 0, SIZE, 0, ALLOW_REVOKE);
+		assert_int_equal(pthread_create(&thread, NULL, revoke_at_once, &r), 0);
+		mr = try_register_part(t, r.fd, PAGE, PAGE, 0, ALLOW_REVOKE);
+		if (!mr)
+			assert_errno(errno, ENODEV, "registration");
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		if (mr) {
+			made++;
+			assert_true(hardware_info(t, mr).revoked);
+			OK(ibv_dereg_mr(mr));
+		} else {
+			refused++;
+		}
+		if (first)
+			OK(ibv_dereg_mr(first));
+		assert_idle(&t->s, r.fd);
+		close(r.fd);
+	}
+	print_message("%u regions made before they were revoked, %u refused\n", made, refused);
+}
+
+/* The device goes while it has regions. */
+static void test_removal(void **state)
+{
+	struct test *t = *state;
+	int fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct ibv_mr *live = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	int gone = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct ibv_mr *revoked = register_part(t, gone, 0, SIZE, 0, ALLOW_REVOKE);
+
+	take_back(t, gone);
+	OK(edu_unbind());
+	assert_idle(&t->s, fd);
+	assert_idle(&t->s, gone);
+	OK(edu_bind());
+	/* The library still has its part of them. */
+	ibv_dereg_mr(live);
+	ibv_dereg_mr(revoked);
+	ibv_dealloc_pd(t->pd);
+	ibv_close_device(t->context);
+	close(t->edu);
+	importer_open(t);
+
+	live = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	check_refused(t, live, SIZE, 1, EACCES);
+	OK(ibv_dereg_mr(live));
+	close(gone);
+	close(fd);
+}
+
+static void assert_fatal_event(struct test *t)
+{
+	struct pollfd fd = { .fd = t->context->async_fd, .events = POLLIN };
+	struct ibv_async_event event;
+
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	assert_int_equal(ibv_get_async_event(t->context, &event), 0);
+	assert_int_equal(event.event_type, IBV_EVENT_DEVICE_FATAL);
+	ibv_ack_async_event(&event);
+	assert_int_equal(poll(&fd, 1, 0), 0);
+}
+
+/* The device does not do as it is told: then it gets no access to any memory. */
+static void test_failing_command(void **state)
+{
+	struct test *t = *state;
+	int fd = create_revoking(t, DMABUF_TEST_SYSTEM), other, i;
+	struct ibv_ext_dmabuf_report report;
+	struct ibv_mr *mrs[REGIONS], *fit;
+	uint8_t byte = 0x42;
+
+	other = create(&t->s, DMABUF_TEST_DYNAMIC, SIZE);
+	fit = register_part(t, other, 0, SIZE, 0, ALLOW_REVOKE);
+	for (i = 0; i < REGIONS; i++)
+		mrs[i] = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	assert_int_equal(hardware_counters(t).bus_master, 1);
+	OK(edu_set("fail_revoke", "1"));
+	take_back(t, fd);
+	OK(edu_set("fail_revoke", "0"));
+	assert_int_equal(hardware_counters(t).bus_master, 0);
+	assert_fatal_event(t);
+
+	/* It takes the key, tries, and nothing comes of it. */
+	OK(edu_write(t->edu, mrs[0]->lkey, 0, &byte, 1));
+	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
+	OK(edu_write(t->edu, fit->lkey, 0, &byte, 1));
+	assert_all(&t->s, other, 0, 0, SIZE, 0);
+
+	assert_null(try_register_part(t, other, 0, SIZE, 0, ALLOW_REVOKE));
+	assert_errno(errno, EIO, "registration");
+	report = probe_part(t, other, 0, SIZE, 0, ALLOW_REVOKE);
+	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_DEVICE_ERROR);
+	assert_int_equal(report.err, EIO);
+
+	for (i = 0; i < REGIONS; i++)
+		OK(ibv_dereg_mr(mrs[i]));
+	OK(ibv_dereg_mr(fit));
+	assert_idle(&t->s, fd);
+	assert_idle(&t->s, other);
+
+	importer_reload(t);
+	fit = register_part(t, other, 0, SIZE, 0, ALLOW_REVOKE);
+	OK(edu_write(t->edu, fit->lkey, 0, &byte, 1));
+	assert_all(&t->s, other, 0, 0, 1, byte);
+	OK(ibv_dereg_mr(fit));
+	close(other);
+	close(fd);
+}
+
+static int run(void)
+{
+	const struct CMUnitTest tests[] = {
+		IMPORTER_TEST(test_revoke),	      IMPORTER_TEST(test_revoke_device_memory),
+		IMPORTER_TEST(test_without_consent),  IMPORTER_TEST(test_forced_move),
+		IMPORTER_TEST(test_revoke_under_dma), IMPORTER_TEST(test_revoke_while_registering),
+		IMPORTER_TEST(test_removal),	      IMPORTER_TEST(test_failing_command),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	return importer_main(argc, argv, "", run);
+}
