@@ -89,9 +89,9 @@ def is_fewer(some, others):
 
 def is_worse_by_chance(base, other, same):
     """is_worse() for lists of runs"""
-    outcomes = {outcome for outcome, _ in base}
-    if any(outcome not in outcomes and outcome != "ok" for outcome, _ in other):
-        # A new way to fail is not by chance.
+    known = {"ok", "failed", "error"} | {outcome for outcome, _ in base}
+    if any(outcome not in known for outcome, _ in other):
+        # A new crash, hang or skip is not by chance.
         return True
     return is_fewer(other, base) or same and is_fewer(base, other)
 

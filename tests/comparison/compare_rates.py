@@ -2,6 +2,7 @@
 """Messages per second of 1-byte sends, with both providers."""
 
 import collections
+import os
 import statistics
 
 import machine
@@ -16,7 +17,8 @@ WORSE = 0.85
 TEXT = """\
 `ib_send_bw -s 1` in one virtual machine on the patched kernel, with the providers in turns that are
 shuffled each round. A ratio is the median of the ratios of each round, in brackets the values
-between which it lies with a confidence of 95 %. The CPU is emulated: only ratios mean something."""
+between which it lies with a confidence of 95 %. The CPU is emulated: only ratios mean something, and
+with other work on the machine (a load average above some 3) not much."""
 
 
 def interval(values):
@@ -34,10 +36,12 @@ def interval(values):
 
 def compare(host):
     providers = (machine.STOCK, machine.OURS)
+    before = os.getloadavg()[0]
     records = host.run("rates", machine.PATCHED, providers, "--rounds", str(ROUNDS),
                        timeout=TIMEOUT)
     found = report.Report("Messages per second", TEXT)
-    rows = found.table("1-byte sends", "", "rdma-core's provider, 1/s",
+    load = f"load average of the host {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    rows = found.table(f"1-byte sends, {load}", "", "rdma-core's provider, 1/s",
                        "this project's provider, 1/s", "ratio", "rounds")
     rates = collections.defaultdict(lambda: collections.defaultdict(dict))
     for record in records:
