@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "rdma_cgroup.h"
 #include "test.h"
 
@@ -19,16 +20,9 @@ static void get_path(char path[128], const char *group, const char *file)
 static int write_file(const char *group, const char *file, const char *text)
 {
 	char path[128];
-	int fd, err = 0;
 
 	get_path(path, group, file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = errno;
-	close(fd);
-	return err;
+	return file_write(path, text);
 }
 
 int rdma_cgroup_setup(void)
