@@ -17,8 +17,9 @@ WORSE = 0.85
 TEXT = """\
 `ib_send_bw -s 1` in one virtual machine on the patched kernel, with the providers in turns that are
 shuffled each round. A ratio is the median of the ratios of each round, in brackets the values
-between which it lies with a confidence of 95 %. The CPU is emulated: only ratios mean something, and
-with other work on the machine (a load average above some 3) not much."""
+between which it lies with a confidence of 95 %. The CPU is emulated: only ratios mean something,
+and not much with other work on the machine (a load average above some 3), when perftest also finds
+no clock rate and so no result in some rounds."""
 
 
 def interval(values):
@@ -46,8 +47,7 @@ def compare(host):
     rates = collections.defaultdict(lambda: collections.defaultdict(dict))
     for record in records:
         if "problem" in record:
-            print(f"{record['case']}, {record['provider']}: {record['problem']}\n"
-                  f"{record['output']}\n")
+            print(f"{record['case']}, {record['provider']}'s provider: {record['problem']}")
         else:
             rates[record["case"]][record["round"]][record["provider"]] = record["rate"]
     for case in dict.fromkeys(record["case"] for record in records):
