@@ -71,6 +71,11 @@ def ucp(transports, test):
                              "UCX_NET_DEVICES": "{device}:1"})
 
 
+# Messages that are sent again as a whole. With several QPs on a busy machine packets get lost, and
+# Soft-RoCE does not resume in the middle of a message: "remote invalid request" with either
+# provider, on the unpatched kernel as well.
+ONE_PACKET = "-s 4096"
+
 CASES = (
     perftest("ib_send_bw", "-c RC -n 300"),
     perftest("ib_send_bw", "-c RC -n 300 -e"),
@@ -79,9 +84,7 @@ CASES = (
     perftest("ib_send_bw", "-c UD -s 1024 -n 300"),
     perftest("ib_send_bw", "-c UD -s 1024 -n 300 -e"),
     perftest("ib_send_bw", "-c RC -n 300 -b"),
-    # With more messages on their way than the SRQ has room for, Soft-RoCE's handling of RNR breaks
-    # some of them, with either provider, on the unpatched kernel as well.
-    perftest("ib_send_bw", "-c RC -n 300 -q 4 --use-srq -t 32"),
+    perftest("ib_send_bw", f"-c RC -n 300 -q 4 --use-srq {ONE_PACKET}"),
     perftest("ib_send_bw", "-c RC -n 300 -R", CM),
     perftest("ib_send_lat", "-c RC -n 100"),
     # Not -c RC -e: hangs by chance, with either provider.
@@ -92,7 +95,7 @@ CASES = (
     perftest("ib_send_lat", "-c RC -n 100 -s 64 -I 64"),
     perftest("ib_write_bw", "-c RC -n 300"),
     perftest("ib_write_bw", "-c UC -n 300"),
-    perftest("ib_write_bw", "-c RC -n 400 -q 4 -l 8"),
+    perftest("ib_write_bw", f"-c RC -n 400 -q 4 -l 8 {ONE_PACKET}"),
     perftest("ib_write_lat", "-c RC -n 100"),
     perftest("ib_write_lat", "-c UC -n 100"),
     perftest("ib_read_bw", "-n 300"),
