@@ -46,7 +46,7 @@ int setup_rdma(void **state)
 	if (setup(state))
 		return -1;
 	s = *state;
-	rdma_setup(&s->rdma, SIZE);
+	rdma_setup(&s->rdma, RDMA_TEST_SIZE);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ int setup(void **state);
 int teardown(void **state);
 
 /* The size of what an RDMA_TEST registers */
-#define SIZE (16 * PAGE)
+#define RDMA_TEST_SIZE (16 * PAGE)
 
 int setup_rdma(void **state);
 int teardown_rdma(void **state);

@@ -20,6 +20,7 @@
 #define FUNCTION "rxe_dmabuf_locate"
 #define DELAY_US 5000
 
+#define SIZE (16 * PAGE)
 #define WORKERS 3
 /* no poison in it */
 #define CONTENT 0x11

@@ -8,6 +8,8 @@
 #include "common.h"
 #include "rdma_tool.h"
 
+#define SIZE RDMA_TEST_SIZE
+
 #define REQUIRE_P2P IBV_EXT_DMABUF_PIN_REQUIRE_P2P
 #define ALLOW_REVOKE IBV_EXT_DMABUF_PIN_ALLOW_REVOKE
 

@@ -17,6 +17,7 @@
 #include "common.h"
 #include "fixture.h"
 
+#define SIZE (16 * PAGE)
 #define THREADS 2
 #define REGIONS 3
 
