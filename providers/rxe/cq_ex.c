@@ -41,15 +41,15 @@ static __attribute__((noinline)) int next_run(struct rxe_cq *cq)
 {
 	struct rxe_ring *ring = &cq->ring;
 	const uint32_t index = (ring->index + 1) & ring->mask;
-	const uint32_t run = rxe_ring_run(ring, index);
 	const void *cqe = rxe_ring_slot(ring, index);
+	const uint32_t run = rxe_ring_run(ring, index);
 
 	if (!run)
 		return ENOENT;
 
 	ring->index = index;
-	set_current(cq, cqe);
 	cq->reader.last = (const void *)((const uint8_t *)cqe + (run - 1) * ring->slot_size);
+	set_current(cq, cqe);
 	return 0;
 }
 

@@ -166,10 +166,11 @@ static inline const void *rxe_ring_peek(const struct rxe_ring *ring)
  */
 static inline uint32_t rxe_ring_run(const struct rxe_ring *ring, uint32_t index)
 {
-	uint32_t end = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & ring->mask;
+	const uint32_t mask = ring->mask;
+	uint32_t end = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & mask;
 
 	if (end < index)
-		end = ring->mask + 1;
+		end = mask + 1;
 	return end - index;
 }
 
