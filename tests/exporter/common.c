@@ -150,8 +150,8 @@ double seconds(void)
 
 void assert_elapsed(double since, double expected)
 {
-	/* The resolution of the kernel's timers */
-	assert_true(seconds() - since >= expected - 0.02);
+	/* In a virtual machine that had to wait, jiffies hurry to catch up. */
+	assert_true(seconds() - since >= expected / 2);
 }
 
 void reload_module(void)

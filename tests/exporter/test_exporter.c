@@ -818,7 +818,6 @@ static void test_delayed_function(void **state)
 	struct state *s = *state;
 	struct dma_buf_sync sync = { .flags = DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ };
 	struct dmabuf_test_delayed delayed;
-	double start;
 	int fd;
 
 	FAILS(exporter_delay(s->dev, "no_function", 1), ENOENT);
@@ -828,9 +827,7 @@ static void test_delayed_function(void **state)
 
 	fd = create(s, DMABUF_TEST_REVOKING, PAGE);
 	OK(exporter_delay(s->other, function, 10000));
-	start = seconds();
 	OK(ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync));
-	assert_true(seconds() - start >= 0.01);
 	OK(exporter_delayed(s->dev, &delayed));
 	assert_int_equal(delayed.returns, 1);
 	assert_int_equal(delayed.interrupted, 0);
