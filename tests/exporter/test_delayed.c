@@ -66,7 +66,7 @@ static int group_setup(void **state)
 			strcpy(function, symbol);
 	fclose(file);
 	if (getenv("TEST_SLOW"))
-		wanted = 200;
+		wanted = 100;
 	return 0;
 }
 
