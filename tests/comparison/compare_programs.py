@@ -17,7 +17,7 @@ def outcome(record):
         return record["problems"][-1]["problem"]
     if record["problems"]:
         problems = ", ".join(problem["problem"] for problem in record["problems"])
-        return f"ok after {len(record['problems'])} failures ({problems})"
+        return f"ok at last, after: {problems}"
     return "ok"
 
 

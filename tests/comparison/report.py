@@ -20,8 +20,8 @@ class Table:
 
     def markdown(self):
         lines = [self.columns, ["---"] * len(self.columns)] + self.rows
-        return "\n".join([f"{self.title}:", ""] + [" | ".join(
-            cell.replace("|", "\\|") for cell in line).rstrip() for line in lines])
+        return "\n".join([f"{self.title}:", ""] + ["| " + " | ".join(
+            cell.replace("|", "\\|") for cell in line) + " |" for line in lines])
 
 
 @dataclasses.dataclass
