@@ -41,7 +41,7 @@
 #error "VERBS_RELEASE is no release of libibverbs whose layout is known"
 #endif
 
-#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
 
 /* Objects: the public struct comes first, libibverbs owns what follows it. */
 

@@ -87,14 +87,8 @@ struct method {
 	struct spec attrs[9];
 };
 
-#define HANDLE(id_, kind_)                 \
-	{                                  \
-		.id = (id_), .kind = kind_ \
-	}
-#define VALUE(id_, type, kind_)                                      \
-	{                                                            \
-		.id = (id_), .length = sizeof(type), .kind = (kind_) \
-	}
+#define HANDLE(id_, kind_) { .id = (id_), .kind = kind_ }
+#define VALUE(id_, type, kind_) { .id = (id_), .length = sizeof(type), .kind = (kind_) }
 
 enum operation {
 	REGISTER_DMABUF,

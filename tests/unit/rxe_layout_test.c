@@ -246,10 +246,7 @@ static void unimport_pd(void)
 	ibv_unimport_pd(&pd);
 }
 
-#define VERB(name)                                                    \
-	{                                                             \
-#name, offsetof(struct verbs_context_ops, name), name \
-	}
+#define VERB(name) { #name, offsetof(struct verbs_context_ops, name), name }
 
 static const struct {
 	const char *name;

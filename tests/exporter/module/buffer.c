@@ -437,12 +437,20 @@ static void dt_release(struct dma_buf *dmabuf)
 }
 
 /* Whether there is such an operation is a property of the table. */
-#define DT_OPS(pin_, unpin_, vmap_, vunmap_)                                                  \
-	{                                                                                     \
-		.attach = dt_attach, .detach = dt_detach, .pin = pin_, .unpin = unpin_,       \
-		.map_dma_buf = dt_map, .unmap_dma_buf = dt_unmap,                             \
-		.begin_cpu_access = dt_begin_cpu_access, .end_cpu_access = dt_end_cpu_access, \
-		.mmap = dt_mmap, .vmap = vmap_, .vunmap = vunmap_, .release = dt_release,     \
+#define DT_OPS(pin_, unpin_, vmap_, vunmap_)             \
+	{                                                \
+		.attach = dt_attach,                     \
+		.detach = dt_detach,                     \
+		.pin = pin_,                             \
+		.unpin = unpin_,                         \
+		.map_dma_buf = dt_map,                   \
+		.unmap_dma_buf = dt_unmap,               \
+		.begin_cpu_access = dt_begin_cpu_access, \
+		.end_cpu_access = dt_end_cpu_access,     \
+		.mmap = dt_mmap,                         \
+		.vmap = vmap_,                           \
+		.vunmap = vunmap_,                       \
+		.release = dt_release,                   \
 	}
 
 /* [pin][vmap] */
