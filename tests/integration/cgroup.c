@@ -3,14 +3,12 @@
  * What the rdma controller of cgroups counts of pinned dma-bufs, and refuses.
  * Needs a kernel that was built with the series: the resource is not in modules.
  */
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "charging.h"
 #include "child.h"
 #include "parameter.h"
 #include "raw_ioctl.h"
@@ -735,53 +733,20 @@ static void forked(void **state)
 	assert_int_not_equal(ibv_dereg_mr(mr), 0);
 }
 
-struct charging {
-	int cmd_fd;
-	struct raw_region region;
-	atomic_int err;
-	time_t end;
-};
-
-static void *charge_often(void *arg)
-{
-	struct charging *charging = arg;
-	struct raw_mr mr;
-	int err;
-
-	while (!atomic_load(&charging->err) && time(NULL) < charging->end) {
-		err = raw_reg_dmabuf_mr(charging->cmd_fd, &charging->region, &mr);
-		if (!err)
-			err = raw_dereg_mr(charging->cmd_fd, mr.handle);
-		if (err)
-			atomic_store(&charging->err, err);
-	}
-	return NULL;
-}
-
 /* The limit fits the buffer, so no thread may be refused for the other's sake. */
 static void threads_share_a_charge(void **state)
 {
 	struct fixture *f = *state;
-	struct charging charging = {
-		.cmd_fd = f->context->cmd_fd,
-		.region = {
-			.pd = f->pd->handle,
-			.fd = fixture_buffer(f, UDMABUF, SIZE)->fd,
-			.length = SIZE,
-			.access = ACCESS_ALL | PINNED,
-		},
-		.end = time(NULL) + 4,
+	const struct raw_region region = {
+		.pd = f->pd->handle,
+		.fd = fixture_buffer(f, UDMABUF, SIZE)->fd,
+		.length = SIZE,
+		.access = ACCESS_ALL | PINNED,
 	};
-	pthread_t threads[2];
-	int i;
 
 	join(CGROUP_A);
 	limit(CGROUP_A, DEVICE, PAGES);
-	for (i = 0; i < 2; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, charge_often, &charging), 0);
-	for (i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
-	assert_errno(charging.err, 0, "registration");
+	assert_errno(charge_in_two_threads(f->context->cmd_fd, &region, 4), 0, "registration");
 	assert_pages(0, 0, "threads ended");
 }
 

@@ -7,14 +7,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "charging.h"
 #include "child.h"
 #include "file.h"
 #include "fixture.h"
@@ -91,51 +90,20 @@ static void under_a_limit_that_fits(struct ibv_pd *pd, struct dmabuf *buf)
 	}
 }
 
-/* Two threads that get in each other's way as often as they can, for some time */
-struct charging {
-	int cmd_fd;
-	struct raw_region region;
-	atomic_int err;
-	time_t end;
-};
-
-static void *charge_often(void *arg)
-{
-	struct charging *charging = arg;
-	struct raw_mr mr;
-	int err;
-
-	while (!atomic_load(&charging->err) && time(NULL) < charging->end) {
-		err = raw_reg_dmabuf_mr(charging->cmd_fd, &charging->region, &mr);
-		if (!err)
-			err = raw_dereg_mr(charging->cmd_fd, mr.handle);
-		if (err)
-			atomic_store(&charging->err, err);
-	}
-	return NULL;
-}
-
 /* The charge of one buffer fits, so no thread may be refused for the other's sake. */
 static void threads_under_a_limit_that_fits(struct ibv_pd *pd, struct dmabuf *buf)
 {
-	struct charging charging = {
-		.cmd_fd = pd->context->cmd_fd,
-		.region = {
-			.pd = pd->handle,
-			.fd = buf->fd,
-			.length = SIZE,
-			.access = ACCESS_ALL | IB_UVERBS_ACCESS_DMABUF_PINNED,
-		},
-		.end = time(NULL) + 3,
+	const struct raw_region region = {
+		.pd = pd->handle,
+		.fd = buf->fd,
+		.length = SIZE,
+		.access = ACCESS_ALL | IB_UVERBS_ACCESS_DMABUF_PINNED,
 	};
-	pthread_t thread;
+	int err;
 
 	become_limited(SIZE);
-	child_check(!pthread_create(&thread, NULL, charge_often, &charging), "thread");
-	charge_often(&charging);
-	pthread_join(thread, NULL);
-	child_check(!charging.err, "%s, though the limit fits one buffer",
-		    strerrorname(charging.err));
+	err = charge_in_two_threads(pd->context->cmd_fd, &region, 3);
+	child_check(!err, "%s, though the limit fits one buffer", strerrorname(err));
 }
 
 static void with_privilege(struct ibv_pd *pd, struct dmabuf *buf)
