@@ -20,6 +20,12 @@
 /* What the pages of a buffer come in where it does not matter */
 #define DT_LARGE_ORDER 9
 
+/*
+ * As GPU drivers do it: begin_cpu_access() and end_cpu_access() are where caches are cared for. An
+ * importer may also map the memory for one device more than once.
+ */
+#define MAP_ATTRS DMA_ATTR_SKIP_CPU_SYNC
+
 /**
  * struct dt_device - the PCI device whose memory is handed out
  * @phys: of the BAR
@@ -390,10 +396,10 @@ static void unmap_entries(struct dt_memory *mem, struct device *dev, struct sg_t
 
 	for_each_sg(sgt->sgl, sg, n, i) {
 		if (i < mem->system_pages)
-			dma_unmap_page(dev, sg_dma_address(sg), sg_dma_len(sg), dir);
+			dma_unmap_page_attrs(dev, sg_dma_address(sg), sg_dma_len(sg), dir,
+					     MAP_ATTRS);
 		else
-			dma_unmap_resource(dev, sg_dma_address(sg), sg_dma_len(sg), dir,
-					   DMA_ATTR_SKIP_CPU_SYNC);
+			dma_unmap_resource(dev, sg_dma_address(sg), sg_dma_len(sg), dir, MAP_ATTRS);
 	}
 }
 
@@ -405,11 +411,11 @@ static dma_addr_t map_entry(struct dt_memory *mem, struct device *dev, unsigned 
 
 	if (i < mem->system_pages) {
 		*length = PAGE_SIZE;
-		return dma_map_page(dev, mem->pages[i], 0, PAGE_SIZE, dir);
+		return dma_map_page_attrs(dev, mem->pages[i], 0, PAGE_SIZE, dir, MAP_ATTRS);
 	}
 	*length = segment_pages(mem, segment) << PAGE_SHIFT;
 	return dma_map_resource(dev, mem->device->phys + (mem->first[segment] << PAGE_SHIFT),
-				*length, dir, DMA_ATTR_SKIP_CPU_SYNC);
+				*length, dir, MAP_ATTRS);
 }
 
 /* As GPU drivers do it: only DMA addresses, no struct pages, no lengths for the CPU. */
@@ -453,7 +459,7 @@ int dt_memory_map(struct dt_memory *mem, struct device *dev, struct sg_table *sg
 					(size_t)mem->npages << PAGE_SHIFT, GFP_KERNEL);
 	if (ret)
 		return ret;
-	ret = dma_map_sgtable(dev, sgt, dir, 0);
+	ret = dma_map_sgtable(dev, sgt, dir, MAP_ATTRS);
 	if (ret)
 		sg_free_table(sgt);
 	return ret;
@@ -465,7 +471,7 @@ void dt_memory_unmap(struct dt_memory *mem, struct device *dev, struct sg_table 
 	if (mem->kind != DMABUF_TEST_SYSTEM)
 		unmap_entries(mem, dev, sgt, sgt->nents, dir);
 	else
-		dma_unmap_sgtable(dev, sgt, dir, 0);
+		dma_unmap_sgtable(dev, sgt, dir, MAP_ATTRS);
 	sg_free_table(sgt);
 }
 
