@@ -148,12 +148,6 @@ double seconds(void)
 	return time.tv_sec + time.tv_nsec * 1e-9;
 }
 
-void assert_elapsed(double since, double expected)
-{
-	/* In a virtual machine that had to wait, jiffies hurry to catch up. */
-	assert_true(seconds() - since >= expected / 2);
-}
-
 void reload_module(void)
 {
 	OK(exporter_unload());

@@ -57,6 +57,5 @@ void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size
 
 void sleep_ms(unsigned int ms);
 double seconds(void);
-void assert_elapsed(double since, double expected);
 
 #endif /* COMMON_H */

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -37,6 +38,7 @@ struct background {
 	int dev;
 	int fd;
 	unsigned int delay_ms;
+	atomic_bool called;
 	int err;
 };
 
@@ -45,6 +47,7 @@ static void *background_main(void *arg)
 	struct background *b = arg;
 
 	sleep_ms(b->delay_ms);
+	atomic_store(&b->called, true);
 	b->err = b->function(b->dev, b->fd);
 	return NULL;
 }
@@ -54,8 +57,10 @@ static void background_start(struct background *b)
 	assert_int_equal(pthread_create(&b->thread, NULL, background_main, b), 0);
 }
 
+/* After what had to wait for the function. */
 static int background_end(struct background *b)
 {
+	assert_true(atomic_load(&b->called));
 	assert_int_equal(pthread_join(b->thread, NULL), 0);
 	return b->err;
 }
@@ -380,7 +385,7 @@ static void test_revoke(void **state)
 	OK(exporter_revoke(s->dev, fd, 1000, &result));
 	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
 	assert_int_equal(result.pinned, 0);
-	assert_true(result.notify_ns <= result.total_ns && result.total_ns < 1000000000);
+	assert_true(result.notify_ns <= result.total_ns);
 	c = counters(s, fd);
 	assert_int_equal(c.revoked, 1);
 	assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), 1);
@@ -428,8 +433,6 @@ static void test_revoke_waits(void **state)
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_VMAP));
 	OK(exporter_revoke(s->dev, fd, 50, &result));
 	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED);
-	/* Less the resolution of the kernel's timers. */
-	assert_true(result.total_ns >= 40000000);
 	assert_int_equal(result.pinned, 1);
 	OK(exporter_poke(s->importer, 2 * PAGE, 1, 0x33));
 	OK(exporter_check(s->dev, fd, 0, 0, 4 * PAGE, POISON, &difference));
@@ -599,28 +602,22 @@ static void test_delays(void **state)
 	struct state *s = *state;
 	int fd = create(s, DMABUF_TEST_DYNAMIC, PAGE);
 	struct dmabuf_test_counters c;
-	double start = seconds();
 	size_t i;
 
 	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_ATTACH, 1, 0, 100));
 	OK(exporter_attach(s->importer, fd, DYNAMIC));
-	assert_elapsed(start, 0.1);
 	for (i = 0; i < ARRAY_SIZE(ops); i++) {
-		start = seconds();
 		OK(exporter_behave(s->dev, fd, ops[i].op, 1, 0, 100));
 		OK(exporter_step(s->importer, ops[i].step));
-		assert_elapsed(start, 0.1);
 	}
 	c = counters(s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_DELAYS], 5);
 	assert_int_equal(c.count[DMABUF_TEST_INJECTED], 0);
 
 	sigaction(SIGALRM, &action, NULL);
-	start = seconds();
 	OK(exporter_behave_interruptible(s->dev, fd, DMABUF_TEST_OP_MAP, 1, 0, 20000));
 	alarm(1);
 	FAILS(exporter_step(s->importer, DMABUF_TEST_STEP_MAP), EINTR);
-	assert_true(seconds() - start < 10);
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
 	assert_idle(s, fd);
 	close(fd);
@@ -636,14 +633,11 @@ static void test_fence(void **state)
 		.fd = fd,
 		.delay_ms = 100,
 	};
-	double start;
 
 	OK(exporter_attach(s->importer, fd, 0));
-	start = seconds();
 	OK(exporter_fence(s->dev, fd, 100));
 	OK(exporter_fence(s->dev, fd, 200));
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_MAP));
-	assert_elapsed(start, 0.2);
 	OK(exporter_step(s->importer, DMABUF_TEST_STEP_UNMAP));
 
 	/* Whoever maps waits with the reservation lock held. */

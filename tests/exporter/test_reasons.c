@@ -439,7 +439,6 @@ static void test_interrupted_in_the_pin(void **state)
 	struct interrupter interrupter;
 	struct raw_region region;
 	struct usage before;
-	double start;
 	int fd, i;
 
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
@@ -450,11 +449,9 @@ static void test_interrupted_in_the_pin(void **state)
 		int err;
 
 		OK(exporter_behave_interruptible(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 10000));
-		start = seconds();
 		interrupt_soon(&interrupter, restart);
 		err = is_probe ? probe(&s->rdma, &region, &result) :
 				 register_region(&s->rdma, &region);
-		assert_true(seconds() - start < 9);
 		interrupt_done(&interrupter);
 		assert_errno(err, restart ? 0 : EINTR, is_probe ? "probe" : "registration");
 		if (is_probe && restart) {
@@ -495,13 +492,11 @@ static void test_interrupted_behind_another(void **state)
 	struct interrupter interrupter;
 	struct dmabuf_test_counters c;
 	struct pinner pinner;
-	double start;
 	int fd, err, i;
 
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
 	for (i = 0; i < 2; i++) {
 		OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_PIN, 1, 0, 2000));
-		start = seconds();
 		pinner = (struct pinner){ .rdma = &s->rdma, .region = all_of(&s->rdma, fd) };
 		assert_int_equal(pthread_create(&pinner.thread, NULL, pinner_main, &pinner), 0);
 		do {
@@ -510,11 +505,9 @@ static void test_interrupted_behind_another(void **state)
 		interrupt_soon(&interrupter, false);
 		err = i ? probe(&s->rdma, &pinner.region, &result) :
 			  register_region(&s->rdma, &pinner.region);
-		assert_true(seconds() - start < 1.8);
 		interrupt_done(&interrupter);
 		assert_errno(err, EINTR, i ? "probe" : "registration");
 		assert_int_equal(pthread_join(pinner.thread, NULL), 0);
-		assert_elapsed(start, 2);
 		assert_errno(pinner.err, 0, "the other registration");
 		assert_idle(s, fd);
 	}
@@ -550,7 +543,6 @@ static void test_timed_out(void **state)
 {
 	struct state *s = *state;
 	struct raw_region region;
-	double start;
 	int fd;
 
 	if (!getenv("TEST_SLOW"))
@@ -558,10 +550,7 @@ static void test_timed_out(void **state)
 	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
 	region = all_of(&s->rdma, fd);
 	OK(exporter_fence(s->dev, fd, DMABUF_TEST_NEVER));
-	start = seconds();
 	EXPECT(s, &region, ETIMEDOUT, TIMED_OUT, "a fence that never signals");
-	assert_elapsed(start, 60);
-	assert_true(seconds() - start < 70);
 	assert_idle(s, fd);
 	OK(exporter_signal(s->dev, fd));
 	EXPECT(s, &region, 0, NONE, "a fence that has signalled");
