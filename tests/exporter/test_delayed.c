@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common.h"
+#include "kallsyms.h"
 
 /* Between check and access */
 #define FUNCTION "rxe_dmabuf_locate"
@@ -45,26 +46,15 @@ struct worker {
 	int status;
 };
 
-static char function[64];
+static bool have_function;
+static struct kernel_symbol function;
 /* How many revokes have to come in the middle of a copy, for each operation and memory */
 static unsigned int wanted = 5;
 
-/* The compiler may have added to the name. */
 static int group_setup(void **state)
 {
-	FILE *file = fopen("/proc/kallsyms", "re");
-	size_t length = strlen(FUNCTION);
-	char line[512], symbol[sizeof(function)];
-
 	(void)state;
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*x %*c %63s", symbol) == 1 &&
-		    !strncmp(symbol, FUNCTION, length) &&
-		    (!symbol[length] || symbol[length] == '.'))
-			strcpy(function, symbol);
-	fclose(file);
+	have_function = kernel_symbol_find(FUNCTION, &function);
 	if (getenv("TEST_SLOW"))
 		wanted = 100;
 	return 0;
@@ -192,7 +182,7 @@ static void revoke_in_copies(struct state *s, enum dmabuf_test_memory memory,
 		rdma_allow_revoke(&workers[i].rdma);
 		workers[i].operation = operations[i];
 	}
-	OK(exporter_delay(s->dev, function, DELAY_US));
+	OK(exporter_delay(s->dev, function.name, DELAY_US));
 	for (round = 0; delayed.interrupted < wanted && round < 50 * wanted; round++) {
 		one_round(s, fd, workers, round);
 		OK(exporter_delayed(s->dev, &delayed));
@@ -212,7 +202,7 @@ static void test_operation(struct state *s, enum operation operation)
 	enum operation operations[WORKERS];
 	int i;
 
-	if (!function[0])
+	if (!have_function)
 		fail_msg(FUNCTION "() is no function of its own in this kernel");
 	for (i = 0; i < WORKERS; i++)
 		operations[i] = operation;

@@ -9,21 +9,9 @@
 #include <unistd.h>
 
 #include "edu.h"
+#include "file.h"
 
 #define DRIVER "/sys/bus/pci/drivers/" EDU_IB_NAME
-
-static int write_file(const char *path, const char *value)
-{
-	int fd, err = 0;
-
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return errno;
-	if (write(fd, value, strlen(value)) < 0)
-		err = errno;
-	close(fd);
-	return err;
-}
 
 int edu_load(const char *path, const char *parameters)
 {
@@ -48,7 +36,7 @@ int edu_set(const char *parameter, const char *value)
 	char path[128];
 
 	snprintf(path, sizeof(path), "/sys/module/" EDU_IB_NAME "/parameters/%s", parameter);
-	return write_file(path, value);
+	return file_write(path, value);
 }
 
 int edu_open(void)
@@ -117,10 +105,10 @@ static const char *address(void)
 
 int edu_unbind(void)
 {
-	return write_file(DRIVER "/unbind", address());
+	return file_write(DRIVER "/unbind", address());
 }
 
 int edu_bind(void)
 {
-	return write_file(DRIVER "/bind", address());
+	return file_write(DRIVER "/bind", address());
 }

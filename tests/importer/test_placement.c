@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "importer.h"
+#include "kallsyms.h"
 #include "rdma_tool.h"
 
 #define PAGES 16
@@ -158,32 +159,20 @@ static void test_mixed(void **state)
 	close(fd);
 }
 
-/* Is the kernel built with peer-to-peer DMA? */
-static bool have_p2pdma(void)
-{
-	char line[512];
-	bool found = false;
-	FILE *f;
-
-	f = fopen("/proc/kallsyms", "re");
-	assert_non_null(f);
-	while (!found && fgets(line, sizeof(line), f))
-		found = strstr(line, " pci_p2pdma_distance_many");
-	fclose(f);
-	return found;
-}
-
 /* Nothing is moved to find out. */
 static void test_no_path(void **state)
 {
-	enum ibv_ext_dmabuf_reason reason = have_p2pdma() ? IBV_EXT_DMABUF_REASON_NO_P2P_PATH :
-							    IBV_EXT_DMABUF_REASON_NO_P2P_KERNEL;
 	struct test *t = *state;
+	enum ibv_ext_dmabuf_reason reason;
+	struct kernel_symbol symbol;
 	struct dmabuf_test_counters c;
 	int fd;
 
 	if (!have_device_memory(&t->s))
 		skip_because("no device memory");
+	reason = kernel_symbol_find("pci_p2pdma_distance_many", &symbol) ?
+			 IBV_EXT_DMABUF_REASON_NO_P2P_PATH :
+			 IBV_EXT_DMABUF_REASON_NO_P2P_KERNEL;
 	fd = create_in(t, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, DMABUF_TEST_CLEAR_P2P);
 	check_not_p2p(t, fd, 0, PAGES, reason);
 	c = counters(&t->s, fd);

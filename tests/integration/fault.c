@@ -5,6 +5,7 @@
 
 #include "fault.h"
 #include "file.h"
+#include "kallsyms.h"
 #include "test.h"
 
 #define FAIL_NTH "/proc/thread-self/fail-nth"
@@ -21,22 +22,12 @@ static void set(const char *facility, const char *name, const char *value)
 /* Where the function @name is in the kernel, as text for debugfs. */
 static void find_function(const char *name, char start[32], char end[32])
 {
-	unsigned long address, first = 0, next = -1UL;
-	FILE *file = fopen("/proc/kallsyms", "re");
-	char line[512], symbol[256];
+	struct kernel_symbol symbol;
 
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%lx %*c %255s", &address, symbol) == 2 && !strcmp(symbol, name))
-			first = address;
-	rewind(file);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%lx", &address) == 1 && address > first && address < next)
-			next = address;
-	fclose(file);
-	assert_int_not_equal(first, 0);
-	snprintf(start, 32, "%#lx", first);
-	snprintf(end, 32, "%#lx", next);
+	if (!kernel_symbol_find(name, &symbol))
+		fail_msg("no %s() in /proc/kallsyms", name);
+	snprintf(start, 32, "%#lx", symbol.start);
+	snprintf(end, 32, "%#lx", symbol.end);
 }
 
 bool faults_available(void)
@@ -61,6 +52,8 @@ void faults_setup(void)
 		set(facilities[i], "reject-start", start);
 		set(facilities[i], "reject-end", end);
 	}
+	if (!access(DEBUGFS "fail_usercopy", F_OK))
+		set("fail_usercopy", "verbose", "0");
 	set("fail_page_alloc", "min-order", "0");
 	set("fail_page_alloc", "ignore-gfp-highmem", "N");
 }
