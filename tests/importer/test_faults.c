@@ -3,46 +3,16 @@
  * Each allocation and each copy from and to user space of a registration for DMA
  * is made to fail in turn; see tests/integration/fault_injection.c.
  */
-#include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "fault.h"
 #include "importer.h"
 #include "raw_ioctl.h"
-
-#define FAIL_NTH "/proc/thread-self/fail-nth"
-#define DEBUGFS "/sys/kernel/debug/"
 
 #define SIZE (64 * PAGE)
 
 /* No call here makes as many; a call that never comes through is a failure. */
 #define MAX_FAULTS 1000
-
-static void set(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
-		fail_msg("cannot write %s to %s: %s", value, path, strerrorname(errno));
-	close(fd);
-}
-
-static int group_setup(void **state)
-{
-	(void)state;
-	if (access(FAIL_NTH, F_OK) || access(DEBUGFS "failslab", F_OK))
-		return 0;
-	set(DEBUGFS "failslab/verbose", "0");
-	set(DEBUGFS "failslab/ignore-gfp-wait", "N");
-	set(DEBUGFS "fail_page_alloc/verbose", "0");
-	/* The task's own copies fail as well. */
-	if (!access(DEBUGFS "fail_usercopy", F_OK))
-		set(DEBUGFS "fail_usercopy/verbose", "0");
-	set(DEBUGFS "fail_page_alloc/ignore-gfp-wait", "N");
-	set(DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N");
-	set(DEBUGFS "fail_page_alloc/min-order", "0");
-	return 0;
-}
 
 struct call {
 	struct test *t;
@@ -68,25 +38,6 @@ static int make_call(const struct call *c, struct raw_mr *mr)
 	return raw_reg_dmabuf_mr(c->t->context->cmd_fd, &region, mr);
 }
 
-/* Returns the result; *reached tells whether something failed in the call. */
-static int call_with_fault(const struct call *c, unsigned int nth, struct raw_mr *mr, bool *reached)
-{
-	int fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	char text[16] = "";
-	int err;
-
-	assert_true(fd >= 0);
-	snprintf(text, sizeof(text), "%u", nth);
-	assert_true(write(fd, text, strlen(text)) > 0);
-	err = make_call(c, mr);
-	memset(text, 0, sizeof(text));
-	*reached = pread(fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
-	while (pwrite(fd, "0", 1, 0) != 1)
-		assert_int_equal(errno, EFAULT);
-	close(fd);
-	return err;
-}
-
 static void sweep(struct test *t, enum dmabuf_test_mode mode, uint32_t access_bits, bool probe)
 {
 	struct call c = { .t = t, .access = access_bits, .probe = probe };
@@ -94,10 +45,9 @@ static void sweep(struct test *t, enum dmabuf_test_mode mode, uint32_t access_bi
 	struct usage before;
 	struct raw_mr mr;
 	bool reached;
-	int err;
+	int err, fault;
 
-	if (access(FAIL_NTH, F_OK))
-		skip_because("this kernel has no fault injection");
+	faults_setup();
 	c.fd = create_args(&t->s, (struct dmabuf_test_create){
 					  .mode = mode,
 					  .size = SIZE,
@@ -106,7 +56,9 @@ static void sweep(struct test *t, enum dmabuf_test_mode mode, uint32_t access_bi
 	usage_read(&before);
 	do {
 		assert_int_not_equal(++nth, MAX_FAULTS);
-		err = call_with_fault(&c, nth, &mr, &reached);
+		fault = fault_arm(nth);
+		err = make_call(&c, &mr);
+		reached = fault_disarm(fault);
 		failed += err != 0;
 		if (!err && !probe)
 			OK(raw_dereg_mr(t->context->cmd_fd, mr.handle));
@@ -152,7 +104,7 @@ static int run(void)
 		IMPORTER_TEST(test_probe),
 	};
 
-	return cmocka_run_group_tests(tests, group_setup, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
 int main(int argc, char **argv)
