@@ -142,15 +142,14 @@ int rxe_resize_cq(struct ibv_cq *ibcq, int cqe)
 static int poll_run(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
 {
 	struct rxe_ring *ring = &cq->ring;
+	const size_t slot_size = ring->slot_size;
 	int polled = 0;
+	uint32_t last;
 
-	while (polled < num_entries) {
+	while (polled < num_entries && rxe_ring_run(ring, ring->index, &last)) {
 		const uint8_t *cqe = rxe_ring_slot(ring, ring->index);
-		const size_t slot_size = ring->slot_size;
-		int run = rxe_ring_run(ring, ring->index);
+		int run = last - ring->index + 1;
 
-		if (!run)
-			break;
 		if (run > num_entries - polled)
 			run = num_entries - polled;
 		rxe_ring_skip(ring, run);

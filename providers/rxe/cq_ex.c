@@ -40,16 +40,15 @@ static int start_poll(struct ibv_cq_ex *cq_ex, struct ibv_poll_cq_attr *attr)
 static __attribute__((noinline)) int next_run(struct rxe_cq *cq)
 {
 	struct rxe_ring *ring = &cq->ring;
-	const uint32_t index = (ring->index + 1) & ring->mask;
-	const void *cqe = rxe_ring_slot(ring, index);
-	const uint32_t run = rxe_ring_run(ring, index);
+	const uint32_t first = (ring->index + 1) & ring->mask;
+	uint32_t last;
 
-	if (!run)
+	if (!rxe_ring_run(ring, first, &last))
 		return ENOENT;
 
-	ring->index = index;
-	cq->reader.last = (const void *)((const uint8_t *)cqe + (run - 1) * ring->slot_size);
-	set_current(cq, cqe);
+	ring->index = first;
+	cq->reader.last = rxe_ring_slot(ring, last);
+	set_current(cq, rxe_ring_slot(ring, first));
 	return 0;
 }
 

@@ -31,7 +31,6 @@
 struct rxe_ring {
 	struct rxe_queue_buf *buf;
 	uint32_t mask;
-	uint32_t shift; /* slots are 1 << shift bytes */
 	size_t slot_size;
 	uint32_t index;	 /* ours: the next slot to fill, or to read */
 	uint32_t seen;	 /* by a producer: the consumer's index when it last looked */
@@ -83,7 +82,6 @@ static inline int rxe_ring_attach(struct rxe_ring *ring, void *buf, size_t map_s
 
 	ring->buf = q;
 	ring->mask = mask;
-	ring->shift = shift;
 	ring->slot_size = (size_t)1 << shift;
 	ring->map_size = map_size;
 	return 0;
@@ -104,7 +102,7 @@ static inline void rxe_ring_resume_consumer(struct rxe_ring *ring)
 /* @index: within the mask, as all are that are kept or computed here */
 static inline void *rxe_ring_slot(const struct rxe_ring *ring, uint32_t index)
 {
-	return ring->buf->data + ((size_t)index << ring->shift);
+	return ring->buf->data + index * ring->slot_size;
 }
 
 /**
@@ -155,23 +153,22 @@ static inline const void *rxe_ring_peek(const struct rxe_ring *ring)
 	/* acquire: what the kernel wrote before it moved the index */
 	if (index == __atomic_load_n(&buf->producer_index, __ATOMIC_ACQUIRE))
 		return NULL;
-	return buf->data + ((size_t)index << ring->shift);
+	return buf->data + index * ring->slot_size;
 }
 
 /**
- * rxe_ring_run() - how many slots are there to read from @index on
+ * rxe_ring_run() - which slots from @first on are there to read
+ * @last:	set to the last of those that lie side by side
  *
- * Return: the number of those that lie side by side, up to the end of the ring;
- * 0 if nothing is to be read there.
+ * Return: whether there is any.
  */
-static inline uint32_t rxe_ring_run(const struct rxe_ring *ring, uint32_t index)
+static inline bool rxe_ring_run(const struct rxe_ring *ring, uint32_t first, uint32_t *last)
 {
 	const uint32_t mask = ring->mask;
-	uint32_t end = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & mask;
+	const uint32_t end = __atomic_load_n(&ring->buf->producer_index, __ATOMIC_ACQUIRE) & mask;
 
-	if (end < index)
-		end = mask + 1;
-	return end - index;
+	*last = end > first ? end - 1 : mask;
+	return end != first;
 }
 
 /* So many slots are read. */
