@@ -170,13 +170,13 @@ static int post_one_send(struct rxe_qp *qp, const struct ibv_send_wr *wr)
 int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_wr **bad_wr)
 {
 	struct rxe_qp *qp = to_rqp(ibqp);
+	struct ibv_send_wr *const first = wr;
 	int ret = 0;
 
-	/* the first, until it is known to be another one */
-	*bad_wr = wr;
-
-	if (ibqp->state < IBV_QPS_RTS)
+	if (ibqp->state < IBV_QPS_RTS) {
+		*bad_wr = wr;
 		return EINVAL;
+	}
 
 	rxe_lock(&qp->sq.lock);
 	for (; wr; wr = wr->next) {
@@ -187,12 +187,15 @@ int rxe_post_send(struct ibv_qp *ibqp, struct ibv_send_wr *wr, struct ibv_send_w
 	rxe_ring_publish(&qp->sq.ring);
 	rxe_unlock(&qp->sq.lock);
 
-	if (!wr)
-		return rxe_ring_doorbell(qp);
-
-	if (wr != *bad_wr)
-		rxe_ring_doorbell(qp);
+	/* NULL if there is none: pyverbs 65 looks for it after a success as well */
 	*bad_wr = wr;
+	if (!wr) {
+		ret = rxe_ring_doorbell(qp);
+		if (ret)
+			*bad_wr = first;
+	} else if (wr != first) {
+		rxe_ring_doorbell(qp);
+	}
 	return ret;
 }
 

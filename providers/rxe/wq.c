@@ -66,12 +66,12 @@ static inline int post_recvs(struct rxe_wq *wq, struct ibv_recv_wr *wr, struct i
 
 	for (; wr; wr = wr->next) {
 		ret = post_one_recv(wq, wr);
-		if (ret) {
-			*bad_wr = wr;
+		if (ret)
 			break;
-		}
 	}
 	rxe_ring_publish(&wq->ring);
+	/* NULL if there is none, as programs have come to expect */
+	*bad_wr = wr;
 	return ret;
 }
 

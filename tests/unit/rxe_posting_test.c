@@ -125,21 +125,19 @@ static struct ibv_send_wr a_send(void)
 
 static int post_send(struct ibv_qp *qp, struct ibv_send_wr *wr)
 {
-	struct ibv_send_wr *bad = NULL;
+	struct ibv_send_wr unset, *bad = &unset;
 	int ret = ibv_post_send(qp, wr, &bad);
 
-	if (ret)
-		assert_ptr_equal(bad, wr);
+	assert_ptr_equal(bad, ret ? wr : NULL);
 	return ret;
 }
 
 static int post_recv(struct ibv_qp *qp, struct ibv_recv_wr *wr)
 {
-	struct ibv_recv_wr *bad = NULL;
+	struct ibv_recv_wr unset, *bad = &unset;
 	int ret = ibv_post_recv(qp, wr, &bad);
 
-	if (ret)
-		assert_ptr_equal(bad, wr);
+	assert_ptr_equal(bad, ret ? wr : NULL);
 	return ret;
 }
 
