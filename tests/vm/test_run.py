@@ -105,11 +105,10 @@ class TwoMachines(VmTest):
             self.assertRegex(result.stdout.decode(), rf"(?m)^\[node {node}\] .*100 iters")
 
     def test_failure_of_one_ends_the_other(self):
-        start = time.monotonic()
-        self.run_vm("--nodes", "2", "--timeout", "600", *script("""
+        # 124 if the other went on until the time-out
+        self.run_vm("--nodes", "2", "--timeout", str(START), *script("""
             [ "$VM_NODE" -eq 0 ] || exit 5
-            sleep 500"""), status=5)
-        self.assertLess(time.monotonic() - start, START)
+            sleep infinity"""), status=5)
 
     def test_three(self):
         result = self.run_vm("--nodes", "3", "--no-rdma", *script("""
@@ -148,13 +147,13 @@ class KernelReports(VmTest):
 
 class Ends(VmTest):
     def test_time_out(self):
-        start = time.monotonic()
         result = self.run_vm("--no-rdma", "--timeout", "15", "--", "sleep", "500", status=124)
-        self.assertLess(time.monotonic() - start, 30)
         self.assertIn(b"node0.console", result.stderr)
         self.assert_no_machines()
 
     def test_signals(self):
+        # A shell has what it runs in the background ignore it, and all that comes of that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143),
                                (signal.SIGKILL, -signal.SIGKILL)):
             with self.subTest(signal=number):
