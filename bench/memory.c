@@ -9,6 +9,7 @@
 
 #include "bench.h"
 #include "table.h"
+#include "timing.h"
 
 #define REGIONS 10000
 #define SLICE (64 * KIB)
@@ -90,6 +91,7 @@ void bench_memory(const struct bench *bench)
 	struct samples slab[ARRAY_SIZE(kinds)] = {}, all[ARRAY_SIZE(kinds)] = {};
 	struct ibv_mr **mrs = calloc(REGIONS, sizeof(*mrs));
 	unsigned int round, n = bench->quick ? 3 : 9;
+	unsigned int order[] = { 0, 1, 2 };
 	struct memory memory;
 	size_t size = GIB;
 	size_t i;
@@ -100,9 +102,12 @@ void bench_memory(const struct bench *bench)
 	while (size > memory_available() / 2)
 		size /= 2;
 	memory_alloc(&memory, size, false);
-	for (round = 0; round < n; round++)
-		for (i = 0; i < ARRAY_SIZE(kinds); i++)
-			measure(bench, &memory, kinds[i], mrs, &slab[i], &all[i]);
+	for (round = 0; round < n; round++) {
+		shuffle(order, ARRAY_SIZE(order));
+		for (i = 0; i < ARRAY_SIZE(order); i++)
+			measure(bench, &memory, kinds[order[i]], mrs, &slab[order[i]],
+				&all[order[i]]);
+	}
 	memory_free(&memory);
 	free(mrs);
 

@@ -44,7 +44,7 @@ static struct ibv_mr *register_buffer(const struct bench *bench, int fd, size_t 
 	return mr;
 }
 
-/* Until the importer has stopped all access, and let go of the memory. */
+/* Until the importer has stopped all access. That it lets go of the memory, too, comes later. */
 static double revoke_buffer(const struct bench *bench, int fd)
 {
 	struct dmabuf_test_revoke result;

@@ -97,6 +97,7 @@ class RegisterTest(cases.PatchedCase):
         """Without the new bits rxe's regions are pinned all the same."""
         mr = self.register(dmabuf, bits=0)
         info = uapi.query_mr(self.context, mr.handle)
+        self.assertEqual(info.mode, uapi.MODE_PINNED)
         self.assertFalse(info.flags & uapi.MR_REQUESTED_PIN)
 
     @each_exporter(2 * PAGE)

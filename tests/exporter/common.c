@@ -175,3 +175,8 @@ int test_main(int argc, char **argv, int (*run)(void))
 		fprintf(stderr, "the module stays: %s\n", strerror(err));
 	return failed || err;
 }
+
+double race_end(unsigned int duration)
+{
+	return seconds() + (getenv("TEST_SLOW") ? 10 : 1) * duration;
+}

@@ -57,5 +57,7 @@ void assert_all(struct state *s, int fd, unsigned int age, uint64_t offset, size
 
 void sleep_ms(unsigned int ms);
 double seconds(void);
+/* When a race of so many seconds ends; TEST_SLOW=1 in the environment makes it ten times as long. */
+double race_end(unsigned int duration);
 
 #endif /* COMMON_H */

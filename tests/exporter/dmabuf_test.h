@@ -104,9 +104,6 @@ struct dmabuf_test_behave {
 	__u32 interruptible; /* a signal ends the delay, and the call with EINTR */
 };
 
-/* Which memory DMABUF_TEST_FILL and DMABUF_TEST_CHECK work on */
-#define DMABUF_TEST_CURRENT 0
-
 /*
  * A migrating or dynamic buffer keeps the memory that it moved out of. @age
  * is 0 for the memory that the buffer has, 1 for that before, and so on.

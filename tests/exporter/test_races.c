@@ -21,9 +21,7 @@
 #define THREADS 2
 #define REGIONS 3
 
-#ifndef RACE_SECONDS
 #define RACE_SECONDS 4
-#endif
 
 /* Shared with the child */
 struct progress {
@@ -200,7 +198,7 @@ static void ending_processes(struct state *s, bool killed)
 	progress->refused = 0;
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
 	usage_read(&before);
-	for (end = seconds() + RACE_SECONDS; seconds() < end; processes++) {
+	for (end = race_end(RACE_SECONDS); seconds() < end; processes++) {
 		killer.pid = start_process(fd, killed ? 0 : 3 + processes % 5);
 		if (killed) {
 			killer.after_us = processes * 1009 % 20000;

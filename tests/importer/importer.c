@@ -10,15 +10,7 @@ static const char *importer_parameters;
 
 void importer_open(struct test *t)
 {
-	struct ibv_device **list = ibv_get_device_list(NULL);
-	unsigned int i;
-
-	t->context = NULL;
-	for (i = 0; list && list[i] && !t->context; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), EDU_IB_VERBS_DEVICE))
-			t->context = ibv_open_device(list[i]);
-	if (list)
-		ibv_free_device_list(list);
+	t->context = open_device_named(EDU_IB_VERBS_DEVICE);
 	if (!t->context)
 		fail_msg("cannot open " EDU_IB_VERBS_DEVICE ": %s", strerrorname(errno));
 	t->pd = ibv_alloc_pd(t->context);

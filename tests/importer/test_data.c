@@ -105,6 +105,34 @@ static void test_device_memory(void **state)
 		check_mode(t, mode, DMABUF_TEST_DEVICE_MEMORY);
 }
 
+/* A static exporter maps for the attachment. */
+static void test_failing_map(void **state)
+{
+	struct test *t = *state;
+	struct ibv_ext_dmabuf_report report;
+	enum dmabuf_test_mode mode;
+	int fd;
+
+	for (mode = DMABUF_TEST_STATIC; mode <= DMABUF_TEST_REVOKING; mode++) {
+		fd = create(&t->s, mode, 4 * PAGE);
+		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, DMABUF_TEST_ALWAYS, EIO, 0));
+		report = probe_part(t, fd, PAGE, PAGE, 0, 0);
+		assert_errno(report.err, EIO, "probe");
+		assert_int_equal(report.reason,
+				 mode == DMABUF_TEST_STATIC ?
+					 IBV_EXT_DMABUF_REASON_EXPORTER_REFUSED_ATTACH :
+					 IBV_EXT_DMABUF_REASON_MAP_FAILED);
+		assert_idle(&t->s, fd);
+		assert_null(try_register_part(t, fd, PAGE, PAGE, 0, 0));
+		assert_errno(errno, EIO, "registration");
+		assert_idle(&t->s, fd);
+
+		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, 0, 0, 0));
+		check_region(t, fd, 4 * PAGE, 0);
+		close(fd);
+	}
+}
+
 /* The move that the pin starts ends after the registration would without waiting. */
 static void test_slow_migration(void **state)
 {
@@ -263,6 +291,7 @@ static int run(void)
 		IMPORTER_TEST(test_system_heap),
 		IMPORTER_TEST(test_system_memory),
 		IMPORTER_TEST(test_device_memory),
+		IMPORTER_TEST(test_failing_map),
 		IMPORTER_TEST(test_slow_migration),
 		IMPORTER_TEST(test_slices),
 		IMPORTER_TEST(test_slices_of_device_memory),

@@ -246,6 +246,8 @@ static void test_removal(void **state)
 {
 	struct test *t = *state;
 	int fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct ibv_ext_dmabuf_mr_attr attr = { .length = SIZE, .fd = fd };
+	struct ibv_ext_dmabuf_report report;
 	struct ibv_mr *live = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
 	int gone = create_revoking(t, DMABUF_TEST_SYSTEM);
 	struct ibv_mr *revoked = register_part(t, gone, 0, SIZE, 0, ALLOW_REVOKE);
@@ -254,6 +256,9 @@ static void test_removal(void **state)
 	OK(edu_unbind());
 	assert_idle(&t->s, fd);
 	assert_idle(&t->s, gone);
+	assert_null(ibv_ext_reg_dmabuf_mr(t->pd, &attr, &report));
+	assert_errno(errno, EIO, "registration after the device has gone");
+	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_DEVICE_REMOVED);
 	OK(edu_bind());
 	/* The library still has its part of them. */
 	ibv_dereg_mr(live);

@@ -185,6 +185,8 @@ static void registration_against_close(void **state)
 		fail_msg("in round %u: %s", round, strerrorname(errno));
 	print_message("registered %u of %u times, %u descriptors closed\n", registered, round,
 		      race.closed);
+	assert_true(registered > 0);
+	assert_true(race.closed > 0);
 	assert_usage(&before, "after the race");
 }
 

@@ -287,12 +287,11 @@ static void destroyed_channel(void **state)
 /* A process that ends with all of it open leaves nothing. */
 static void ended_process(void **state)
 {
-	struct fixture *f = *state;
 	int dev = open_exporter(), fd = make_revocable(dev);
 	struct usage before;
 	pid_t pid;
 
-	(void)f;
+	(void)state;
 	usage_read(&before);
 	pid = fork();
 	assert_true(pid >= 0);

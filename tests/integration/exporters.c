@@ -319,12 +319,6 @@ static void graphics_memory(void **state)
 	expect_data(f, buf);
 }
 
-static void exporter_without_cpu_access(void **state)
-{
-	(void)state;
-	skip_because("no exporter of this kernel that works without hardware keeps the CPU out");
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,7 +331,6 @@ int main(void)
 						no_transparent_huge_pages),
 		TEST(ordinary_pages_after_that),
 		TEST(graphics_memory),
-		TEST(exporter_without_cpu_access),
 	};
 
 	return cmocka_run_group_tests_name("exporters", tests, NULL, NULL);

@@ -13,18 +13,23 @@ const char *strerrorname(int err)
 	return name ? name : "unknown error";
 }
 
-struct ibv_context *open_device(void)
+struct ibv_context *open_device_named(const char *name)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);
 	struct ibv_context *context = NULL;
 	unsigned int i;
 
 	for (i = 0; list && list[i] && !context; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), DEVICE))
+		if (!strcmp(ibv_get_device_name(list[i]), name))
 			context = ibv_open_device(list[i]);
 	if (list)
 		ibv_free_device_list(list);
 	return context;
+}
+
+struct ibv_context *open_device(void)
+{
+	return open_device_named(DEVICE);
 }
 
 int fixture_setup(void **state)

@@ -47,6 +47,7 @@ int fixture_teardown(void **state);
 
 /* NULL if there is no such device, or opening fails. */
 struct ibv_context *open_device(void);
+struct ibv_context *open_device_named(const char *name);
 
 /* A buffer that lives as long as the test. */
 struct dmabuf *fixture_buffer(struct fixture *f, enum exporter exporter, size_t size);

@@ -156,3 +156,14 @@ void assert_usage(const struct usage *expected, const char *when)
 	if (usage_compare(expected, when))
 		fail();
 }
+
+void assert_held(const struct usage *idle, unsigned int mrs, unsigned int attachments,
+		 size_t charged, const char *when)
+{
+	struct usage expected = *idle;
+
+	expected.mrs += mrs;
+	expected.attachments += attachments;
+	expected.pinned_kib += charged / 1024;
+	assert_usage(&expected, when);
+}

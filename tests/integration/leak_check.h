@@ -6,6 +6,8 @@
 #ifndef LEAK_CHECK_H
 #define LEAK_CHECK_H
 
+#include <stddef.h>
+
 struct usage {
 	unsigned int mrs;	  /* of the device, as RDMA netlink counts them */
 	unsigned int dmabufs;	  /* in debugfs */
@@ -21,5 +23,9 @@ int usage_compare(const struct usage *expected, const char *when);
 
 /* Fails the test unless all is as in @expected. */
 void assert_usage(const struct usage *expected, const char *when);
+
+/* Fails the test unless there is also so much of these; @charged in bytes. */
+void assert_held(const struct usage *idle, unsigned int mrs, unsigned int attachments,
+		 size_t charged, const char *when);
 
 #endif /* LEAK_CHECK_H */

@@ -39,7 +39,7 @@ static int find_gid(struct rc_pair *pair, struct ibv_context *context)
 	return ENOENT;
 }
 
-static struct ibv_qp *create_qp(struct rc_pair *pair, struct ibv_pd *pd, struct ibv_cq *cq)
+static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *cq)
 {
 	struct ibv_qp_init_attr init = {
 		.send_cq = cq,
@@ -53,7 +53,6 @@ static struct ibv_qp *create_qp(struct rc_pair *pair, struct ibv_pd *pd, struct 
 		.qp_type = IBV_QPT_RC,
 	};
 
-	(void)pair;
 	return ibv_create_qp(pd, &init);
 }
 
@@ -134,8 +133,8 @@ int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
 	pair->responder_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, NULL, 0);
 	if (!pair->requester_cq || !pair->responder_cq)
 		goto err_errno;
-	pair->requester = create_qp(pair, pd, pair->requester_cq);
-	pair->responder = create_qp(pair, pd, pair->responder_cq);
+	pair->requester = create_qp(pd, pair->requester_cq);
+	pair->responder = create_qp(pd, pair->responder_cq);
 	if (!pair->requester || !pair->responder)
 		goto err_errno;
 	err = connect_both(pair);

@@ -42,18 +42,6 @@ static void shuffle(struct ibv_mr **mrs, size_t num)
 	}
 }
 
-/* @mrs, and that many buffers attached and charged */
-static void check_held(const struct usage *idle, size_t mrs, size_t buffers, size_t charged,
-		       const char *when)
-{
-	struct usage expected = *idle;
-
-	expected.mrs += mrs;
-	expected.attachments += buffers;
-	expected.pinned_kib += charged / 1024;
-	assert_usage(&expected, when);
-}
-
 static void regions_over_one_buffer(void **state)
 {
 	struct fixture *f = *state;
@@ -76,7 +64,7 @@ static void regions_over_one_buffer(void **state)
 		mrs[i] = register_pinned(f->pd, buf, offset, length, offset, ACCESS_ALL);
 	}
 	registered = seconds_since(&start);
-	check_held(&idle, REGIONS, 1, SIZE, "with all regions");
+	assert_held(&idle, REGIONS, 1, SIZE, "with all regions");
 
 	shuffle(mrs, REGIONS);
 	clock_gettime(CLOCK_MONOTONIC, &start);
@@ -84,11 +72,11 @@ static void regions_over_one_buffer(void **state)
 		deregister(mrs[i]);
 	print_message("%d regions registered in %.1f s, deregistered in %.1f s\n", REGIONS,
 		      registered, seconds_since(&start));
-	check_held(&idle, 1, 1, SIZE, "with the last region");
+	assert_held(&idle, 1, 1, SIZE, "with the last region");
 	assert_errno(ibv_ext_query_dmabuf_mr(mrs[i], &info), 0, "query");
 	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_LIVE);
 	deregister(mrs[i]);
-	check_held(&idle, 0, 0, 0, "after deregistration");
+	assert_held(&idle, 0, 0, 0, "after deregistration");
 	free(mrs);
 }
 
@@ -121,18 +109,18 @@ static void one_region_over_each_buffer(void **state)
 	for (i = 0; i < BUFFERS; i++)
 		mrs[i] = register_all(f->pd, &bufs[i]);
 	registered = seconds_since(&start);
-	check_held(&idle, BUFFERS, BUFFERS, BUFFERS * PAGE, "with all regions");
+	assert_held(&idle, BUFFERS, BUFFERS, BUFFERS * PAGE, "with all regions");
 
 	shuffle(mrs, BUFFERS);
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (i = 0; i < BUFFERS / 2; i++)
 		deregister(mrs[i]);
-	check_held(&idle, BUFFERS / 2, BUFFERS / 2, BUFFERS / 2 * PAGE, "with half of them");
+	assert_held(&idle, BUFFERS / 2, BUFFERS / 2, BUFFERS / 2 * PAGE, "with half of them");
 	for (; i < BUFFERS; i++)
 		deregister(mrs[i]);
 	print_message("%d buffers registered in %.1f s, deregistered in %.1f s\n", BUFFERS,
 		      registered, seconds_since(&start));
-	check_held(&idle, 0, 0, 0, "after deregistration");
+	assert_held(&idle, 0, 0, 0, "after deregistration");
 	for (i = 0; i < BUFFERS; i++)
 		dmabuf_free(&bufs[i]);
 	free(mrs);

@@ -16,18 +16,6 @@
 #include "rc_pair.h"
 #include "test.h"
 
-/* @idle and, on top of it, what regions over one buffer hold */
-static void check_held(const struct usage *idle, unsigned int mrs, unsigned int attachments,
-		       size_t charged, const char *when)
-{
-	struct usage expected = *idle;
-
-	expected.mrs += mrs;
-	expected.attachments += attachments;
-	expected.pinned_kib += charged / 1024;
-	assert_usage(&expected, when);
-}
-
 static void slices_share_attachment_and_charge(void **state)
 {
 	enum { SLICES = 64 };
@@ -40,12 +28,12 @@ static void slices_share_attachment_and_charge(void **state)
 	usage_read(&idle);
 	for (i = 0; i < SLICES; i++) {
 		mrs[i] = register_pinned(f->pd, buf, i * PAGE, PAGE, i * PAGE, ACCESS_ALL);
-		check_held(&idle, i + 1, 1, buf->size, "with slices");
+		assert_held(&idle, i + 1, 1, buf->size, "with slices");
 	}
 	for (i = 0; i < SLICES; i++) {
 		deregister(mrs[i]);
-		check_held(&idle, SLICES - 1 - i, i < SLICES - 1, i < SLICES - 1 ? buf->size : 0,
-			   "with fewer slices");
+		assert_held(&idle, SLICES - 1 - i, i < SLICES - 1, i < SLICES - 1 ? buf->size : 0,
+			    "with fewer slices");
 	}
 }
 
@@ -71,10 +59,10 @@ static void descriptors_and_contexts_share(void **state)
 	mrs[0] = register_all(f->pd, buf);
 	mrs[1] = register_all(f->pd, &copy);
 	mrs[2] = register_all(pd, &copy);
-	check_held(&idle, 3, 1, buf->size, "by two descriptors and two contexts");
+	assert_held(&idle, 3, 1, buf->size, "by two descriptors and two contexts");
 	deregister(mrs[0]);
 	deregister(mrs[1]);
-	check_held(&idle, 1, 1, buf->size, "in the second context");
+	assert_held(&idle, 1, 1, buf->size, "in the second context");
 	deregister(mrs[2]);
 	assert_usage(&idle, "after deregistration");
 
@@ -96,7 +84,7 @@ static void different_buffers_do_not_share(void **state)
 	usage_read(&idle);
 	for (i = 0; i < 4; i++)
 		mrs[i] = register_all(f->pd, &f->buffers[i]);
-	check_held(&idle, 4, 4, size, "over four buffers");
+	assert_held(&idle, 4, 4, size, "over four buffers");
 	for (i = 0; i < 4; i++)
 		deregister(mrs[i]);
 	assert_usage(&idle, "after deregistration");
@@ -113,11 +101,11 @@ static void plain_regions_join(void **state)
 	usage_read(&idle);
 	plain = ibv_reg_dmabuf_mr(f->pd, 0, PAGE, 0, buf->fd, ACCESS_ALL);
 	assert_non_null(plain);
-	check_held(&idle, 1, 1, 0, "a plain region");
+	assert_held(&idle, 1, 1, 0, "a plain region");
 	pinned = register_all(f->pd, buf);
-	check_held(&idle, 2, 1, buf->size, "a plain and a pinned region");
+	assert_held(&idle, 2, 1, buf->size, "a plain and a pinned region");
 	deregister(plain);
-	check_held(&idle, 1, 1, buf->size, "a pinned region");
+	assert_held(&idle, 1, 1, buf->size, "a pinned region");
 	deregister(pinned);
 	assert_usage(&idle, "after deregistration");
 }
@@ -145,7 +133,7 @@ static void release_in_order(struct fixture *f, struct dmabuf *buf, const int or
 		mrs[i] = register_pinned(f->pd, buf, regions[i].offset, regions[i].length,
 					 regions[i].offset, ACCESS_ALL);
 	for (i = 0; i < REGIONS; i++) {
-		check_held(&idle, REGIONS - i, 1, buf->size, "before one goes");
+		assert_held(&idle, REGIONS - i, 1, buf->size, "before one goes");
 		deregister(mrs[order[i]]);
 		for (j = i + 1; j < REGIONS; j++) {
 			assert_errno(ibv_ext_query_dmabuf_mr(mrs[order[j]], &info), 0, "query");
@@ -385,11 +373,11 @@ static void two_processes(struct fixture *f, enum exporter exporter, bool kill_i
 	area_expect_copy(&area, PEER_TO, &area, PEER_FROM, PEER_LENGTH);
 	area_check(&area, "write by the other process");
 	/* another process has its own, and this one does not pay for it */
-	check_held(&idle, 2, 2, buf->size, "in two processes");
+	assert_held(&idle, 2, 2, buf->size, "in two processes");
 
 	end_peer(&peer, kill_it);
 	idle.descriptors--;
-	check_held(&idle, 1, 1, buf->size, "after the other process ended");
+	assert_held(&idle, 1, 1, buf->size, "after the other process ended");
 
 	assert_int_equal(
 		rc_write(pair,
@@ -416,7 +404,6 @@ static void another_process_is_killed(void **state)
 /* The other process's region keeps the buffer when its maker lets go of it. */
 static void buffer_outlives_its_maker(void **state)
 {
-	struct fixture *f = *state;
 	struct usage idle, expected;
 	struct dmabuf buf;
 	struct peer peer;
@@ -435,7 +422,7 @@ static void buffer_outlives_its_maker(void **state)
 	assert_usage(&expected, "kept by the other process");
 	end_peer(&peer, false);
 	assert_usage(&idle, "after the other process ended");
-	(void)f;
+	(void)state;
 }
 
 /* A forked child inherits neither region nor charge, and its end harms neither. */
@@ -458,7 +445,7 @@ static void forked_child(void **state)
 		_exit(usage.pinned_kib != 0);
 	}
 	wait_for_child(pid);
-	check_held(&idle, 1, 1, buf->size, "after the child's end");
+	assert_held(&idle, 1, 1, buf->size, "after the child's end");
 	deregister(mr);
 	assert_usage(&idle, "after deregistration");
 }

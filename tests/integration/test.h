@@ -14,15 +14,18 @@
 #include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Leave a test out and say why. */
+/* Leave a test out and say why; with TEST_NO_SKIP in the environment that is a failure. */
 #define skip_because(...)                                   \
 	do {                                                \
+		if (getenv("TEST_NO_SKIP"))                 \
+			fail_msg(__VA_ARGS__);              \
 		print_message("[ SKIPPING ] " __VA_ARGS__); \
 		print_message("\n");                        \
 		skip();                                     \

@@ -76,6 +76,11 @@ static void attach_mcast(void)
 	ibv_attach_mcast(&qp.qp, &multicast, 0);
 }
 
+static void bind_mw(void)
+{
+	ibv_bind_mw(&qp.qp, &mw, &(struct ibv_mw_bind){});
+}
+
 static void create_ah(void)
 {
 	ibv_create_ah(&pd, &(struct ibv_ah_attr){});
@@ -105,6 +110,11 @@ static void create_qp_ex(void)
 static void create_srq(void)
 {
 	ibv_create_srq(&pd, &(struct ibv_srq_init_attr){});
+}
+
+static void create_srq_ex(void)
+{
+	ibv_create_srq_ex(context, &(struct ibv_srq_init_attr_ex){});
 }
 
 static void dealloc_mw(void)
@@ -192,6 +202,16 @@ static void post_srq_recv(void)
 	ibv_post_srq_recv(&srq.srq, NULL, NULL);
 }
 
+static void query_device_ex(void)
+{
+	ibv_query_device_ex(context, NULL, &(struct ibv_device_attr_ex){});
+}
+
+static void query_port(void)
+{
+	ibv_query_port(context, 1, &(struct ibv_port_attr){});
+}
+
 static void query_qp(void)
 {
 	ibv_query_qp(&qp.qp, &(struct ibv_qp_attr){}, 0, &(struct ibv_qp_init_attr){});
@@ -253,19 +273,20 @@ static const struct {
 	size_t offset;
 	void (*call)(void);
 } verbs[] = {
-	VERB(advise_mr),     VERB(alloc_mw),	  VERB(alloc_parent_domain),
-	VERB(alloc_pd),	     VERB(alloc_td),	  VERB(attach_mcast),
-	VERB(create_ah),     VERB(create_cq),	  VERB(create_cq_ex),
-	VERB(create_qp),     VERB(create_qp_ex),  VERB(create_srq),
-	VERB(dealloc_mw),    VERB(dealloc_pd),	  VERB(dealloc_td),
-	VERB(dereg_mr),	     VERB(destroy_ah),	  VERB(destroy_cq),
-	VERB(destroy_qp),    VERB(destroy_srq),	  VERB(detach_mcast),
-	VERB(import_mr),     VERB(import_pd),	  VERB(modify_qp),
-	VERB(modify_srq),    VERB(poll_cq),	  VERB(post_recv),
-	VERB(post_send),     VERB(post_srq_recv), VERB(query_qp),
-	VERB(query_srq),     VERB(reg_dmabuf_mr), VERB(reg_mr),
-	VERB(req_notify_cq), VERB(rereg_mr),	  VERB(resize_cq),
-	VERB(unimport_mr),   VERB(unimport_pd),
+	VERB(advise_mr),     VERB(alloc_mw),	    VERB(alloc_parent_domain),
+	VERB(alloc_pd),	     VERB(alloc_td),	    VERB(attach_mcast),
+	VERB(bind_mw),	     VERB(create_ah),	    VERB(create_cq),
+	VERB(create_cq_ex),  VERB(create_qp),	    VERB(create_qp_ex),
+	VERB(create_srq),    VERB(create_srq_ex),   VERB(dealloc_mw),
+	VERB(dealloc_pd),    VERB(dealloc_td),	    VERB(dereg_mr),
+	VERB(destroy_ah),    VERB(destroy_cq),	    VERB(destroy_qp),
+	VERB(destroy_srq),   VERB(detach_mcast),    VERB(import_mr),
+	VERB(import_pd),     VERB(modify_qp),	    VERB(modify_srq),
+	VERB(poll_cq),	     VERB(post_recv),	    VERB(post_send),
+	VERB(post_srq_recv), VERB(query_device_ex), VERB(query_port),
+	VERB(query_qp),	     VERB(query_srq),	    VERB(reg_dmabuf_mr),
+	VERB(reg_mr),	     VERB(req_notify_cq),   VERB(rereg_mr),
+	VERB(resize_cq),     VERB(unimport_mr),	    VERB(unimport_pd),
 #if VERBS_RELEASE >= 65
 	VERB(reg_mr_ex),
 #endif
@@ -285,6 +306,7 @@ static void test_verbs_are_where_the_header_says(void **state)
 	qp.qp.context = context;
 	qp.qp.qp_type = IBV_QPT_UD;
 	mw.context = context;
+	mw.type = IBV_MW_TYPE_1;
 	ah.context = context;
 	td.context = context;
 

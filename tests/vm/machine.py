@@ -80,6 +80,9 @@ class Machine:
             # Its default mask would cut off addresses.
             command += ["-device", "edu,dma_mask=0xffffffffffffffff"]
 
+        # A run before may have left one, and QEMU may end before it opens its own.
+        with open(self.console, "wb"):
+            pass
         with open(self.messages, "wb") as messages:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=messages, stderr=messages,

@@ -61,7 +61,7 @@ class Command(VmTest):
                 echo "$VM_NODE $VM_NODES $VM_IP $VM_PEER_IP" >&2
                 echo written >"$VM_RESULTS/result"
                 touch /tmp/x /var/tmp/x /run/x /dev/shm/x
-                ! touch /usr/x 2>/dev/null
+                if touch /usr/x 2>/dev/null; then exit 9; fi
                 exit 3"""),
             status=3, cwd="/usr/share")
         self.assertEqual(hashlib.sha256(result.stdout).digest(), hashlib.sha256(data).digest())
@@ -205,4 +205,4 @@ class Shell(VmTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)
