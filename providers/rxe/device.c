@@ -153,10 +153,8 @@ static void rxe_uninit_device(struct verbs_device *device)
 	free(device);
 }
 
-/* The name is for kernels that do not tell libibverbs the driver's id. */
 static const struct verbs_match_ent rxe_match_table[] = {
 	{ .driver_id = RDMA_DRIVER_RXE, .kind = VERBS_MATCH_DRIVER_ID },
-	{ .modalias = "rdma_device:*Nrxe*", .kind = VERBS_MATCH_MODALIAS },
 	{ .kind = VERBS_MATCH_END },
 };
 

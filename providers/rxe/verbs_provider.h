@@ -100,16 +100,12 @@ static inline uint32_t *verbs_qp_mask(struct verbs_qp *qp, int release)
 
 enum verbs_match_kind {
 	VERBS_MATCH_END = 0,
-	VERBS_MATCH_MODALIAS = 2,
 	VERBS_MATCH_DRIVER_ID = 3,
 };
 
 struct verbs_match_ent {
 	void *driver_data;
-	union {
-		const char *modalias;
-		uint64_t driver_id;
-	};
+	uint64_t driver_id;
 	uint16_t vendor;
 	uint16_t device;
 	uint8_t kind;

@@ -334,6 +334,18 @@ static void test_release_is_that_of_the_headers(void **state)
 		fail_msg("libibverbs %d, headers of %d", rxe_loaded_release(), VERBS_RELEASE);
 }
 
+/* By name it would take another driver's device, should that be called rxe0. */
+static void test_devices_are_told_by_the_driver(void **state)
+{
+	const struct verbs_device *device = (struct verbs_device *)context->device;
+	const struct verbs_match_ent *entry = device->ops->match_table;
+
+	(void)state;
+	assert_int_equal(entry[0].kind, VERBS_MATCH_DRIVER_ID);
+	assert_int_equal(entry[0].driver_id, RDMA_DRIVER_RXE);
+	assert_int_equal(entry[1].kind, VERBS_MATCH_END);
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -358,6 +370,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_verbs_are_where_the_header_says, setup,
 						teardown),
 		cmocka_unit_test(test_release_is_that_of_the_headers),
+		cmocka_unit_test_setup_teardown(test_devices_are_told_by_the_driver, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
