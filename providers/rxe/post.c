@@ -16,17 +16,11 @@ enum {
 		 1 << IBV_WR_SEND_WITH_INV | 1 << IBV_WR_BIND_MW,
 	RC_OPS = UC_OPS | 1 << IBV_WR_RDMA_READ | 1 << IBV_WR_ATOMIC_CMP_AND_SWP |
 		 1 << IBV_WR_ATOMIC_FETCH_AND_ADD | 1 << IBV_WR_LOCAL_INV,
-	SENDS = UD_OPS | 1 << IBV_WR_SEND_WITH_INV,
 };
-
-static bool one_of(uint32_t ops, enum ibv_wr_opcode opcode)
-{
-	return ops >> opcode & 1;
-}
 
 static bool can_send(const struct rxe_qp *qp, enum ibv_wr_opcode opcode)
 {
-	return (uint32_t)opcode < 32 && one_of(qp->send_ops, opcode);
+	return (uint32_t)opcode < 32 && rxe_one_of(qp->send_ops, opcode);
 }
 
 /* The QP has its number in the kernel already. */
@@ -68,29 +62,24 @@ static int fill_send(const struct rxe_qp *qp, struct rxe_send_wqe *wqe,
 /* What else than a send depends on the opcode; @length: of the data */
 static int fill_other(struct rxe_send_wqe *wqe, const struct ibv_send_wr *wr, uint64_t length)
 {
-	const bool in_line = wr->send_flags & IBV_SEND_INLINE;
-
 	switch (wr->opcode) {
 	case IBV_WR_RDMA_WRITE:
 	case IBV_WR_RDMA_WRITE_WITH_IMM:
-		rxe_wqe_set_rdma(wqe, wr->wr.rdma.remote_addr, wr->wr.rdma.rkey);
-		return 0;
 	case IBV_WR_RDMA_READ:
 		rxe_wqe_set_rdma(wqe, wr->wr.rdma.remote_addr, wr->wr.rdma.rkey);
-		return in_line ? EINVAL : 0;
+		return 0;
 	case IBV_WR_ATOMIC_CMP_AND_SWP:
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
 		rxe_wqe_set_atomic(wqe, wr->wr.atomic.remote_addr, wr->wr.atomic.rkey,
 				   wr->wr.atomic.compare_add, wr->wr.atomic.swap);
-		return in_line || length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
+		return length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
 	case IBV_WR_BIND_MW:
-		if (in_line || wr->num_sge ||
-		    rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info))
+		if (wr->num_sge || rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info))
 			return EINVAL;
 		rxe_wqe_set_bind(wqe, wr->bind_mw.mw, wr->bind_mw.rkey, &wr->bind_mw.bind_info);
 		return 0;
 	default:
-		return in_line ? EINVAL : 0;
+		return 0;
 	}
 }
 
@@ -149,6 +138,8 @@ static int post_one_send(struct rxe_qp *qp, const struct ibv_send_wr *wr)
 	wqe->wr.ex.imm_data = wr->imm_data;
 
 	if (wr->send_flags & IBV_SEND_INLINE) {
+		if (!rxe_one_of(RXE_INLINE_OPS, wr->opcode))
+			return EINVAL;
 		ret = fill_inline(&wqe->dma, wr->sg_list, wr->num_sge, qp->sq.max_inline);
 		if (ret)
 			return ret;
@@ -159,7 +150,8 @@ static int post_one_send(struct rxe_qp *qp, const struct ibv_send_wr *wr)
 			return EINVAL;
 	}
 
-	ret = one_of(SENDS, wr->opcode) ? fill_send(qp, wqe, wr) : fill_other(wqe, wr, length);
+	ret = rxe_one_of(RXE_SENDS, wr->opcode) ? fill_send(qp, wqe, wr) :
+						  fill_other(wqe, wr, length);
 	if (ret)
 		return ret;
 
@@ -205,7 +197,8 @@ static __attribute__((noinline)) int post_recv_in_error(struct rxe_qp *qp, struc
 {
 	int ret = rxe_wq_post_recv(&qp->rq, wr, bad_wr);
 
-	rxe_qp_flush_again(qp);
+	if (*bad_wr != wr)
+		rxe_qp_flush_again(qp);
 	return ret;
 }
 

@@ -64,6 +64,17 @@ static struct rxe_send_wqe *current_wqe(struct rxe_qp *qp)
 	return wqe;
 }
 
+/* The same for those who set inline data, which not every request can have */
+static struct rxe_send_wqe *current_inline_wqe(struct rxe_qp *qp)
+{
+	struct rxe_send_wqe *wqe = current_wqe(qp);
+
+	if (!wqe || rxe_one_of(RXE_INLINE_OPS, wqe->wr.opcode))
+		return wqe;
+	spoil(qp, EINVAL);
+	return NULL;
+}
+
 static struct rxe_send_wqe *new_wqe(struct ibv_qp_ex *qp_ex, enum ibv_wr_opcode opcode)
 {
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
@@ -78,7 +89,8 @@ static struct rxe_send_wqe *new_wqe(struct ibv_qp_ex *qp_ex, enum ibv_wr_opcode 
 		return NULL;
 	}
 
-	rxe_wqe_init(wqe, qp_ex->wr_id, opcode, qp_ex->wr_flags);
+	/* Which way the data goes is said by the setter: the kernel would take SGEs for data. */
+	rxe_wqe_init(wqe, qp_ex->wr_id, opcode, qp_ex->wr_flags & ~IBV_SEND_INLINE);
 	rxe_dma_init(&wqe->dma, 0, 0);
 	/* not an earlier request's address, should wr_set_ud_addr() never be called */
 	wqe->wr.wr.ud.ah_num = 0;
@@ -264,7 +276,7 @@ static void wr_set_sge_list(struct ibv_qp_ex *qp_ex, size_t num_sge, const struc
 static void wr_set_inline_data(struct ibv_qp_ex *qp_ex, void *addr, size_t length)
 {
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
-	struct rxe_send_wqe *wqe = current_wqe(qp);
+	struct rxe_send_wqe *wqe = current_inline_wqe(qp);
 
 	if (!wqe)
 		return;
@@ -282,7 +294,7 @@ static void wr_set_inline_data_list(struct ibv_qp_ex *qp_ex, size_t num_buf,
 				    const struct ibv_data_buf *buf_list)
 {
 	struct rxe_qp *qp = from_qp_ex(qp_ex);
-	struct rxe_send_wqe *wqe = current_wqe(qp);
+	struct rxe_send_wqe *wqe = current_inline_wqe(qp);
 	size_t length = 0;
 
 	if (!wqe)

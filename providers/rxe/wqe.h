@@ -16,6 +16,18 @@
 /* The longest message of an rxe port. */
 #define RXE_MAX_MSG ((uint64_t)1 << 31)
 
+/* Opcodes, a bit for each */
+enum {
+	RXE_SENDS = 1 << IBV_WR_SEND | 1 << IBV_WR_SEND_WITH_IMM | 1 << IBV_WR_SEND_WITH_INV,
+	/* inline data of others the kernel would take for SGEs */
+	RXE_INLINE_OPS = RXE_SENDS | 1 << IBV_WR_RDMA_WRITE | 1 << IBV_WR_RDMA_WRITE_WITH_IMM,
+};
+
+static inline bool rxe_one_of(uint32_t ops, uint32_t opcode)
+{
+	return ops >> opcode & 1;
+}
+
 /* Data: a list of SGEs, or the bytes themselves. */
 
 /* How far the kernel has come with the data: at its start. */

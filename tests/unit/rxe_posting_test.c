@@ -301,6 +301,7 @@ static void test_inline_data(void **state)
 	struct ibv_send_wr send = a_send();
 	struct ibv_sge two[2] = { sges[0], sges[1] };
 	struct ibv_data_buf bufs[2] = { { data, 8 }, { data, 9 } };
+	uint32_t posted;
 
 	(void)state;
 	memcpy(data, "0123456789abcdef", 16);
@@ -343,6 +344,39 @@ static void test_inline_data(void **state)
 	ibv_wr_set_inline_data_list(qp_ex, 2, bufs);
 	assert_int_equal(ibv_wr_complete(qp_ex), 0);
 	assert_int_equal(last_send(t.rc)->dma.length, 16);
+	assert_int_equal(last_send(t.rc)->wr.send_flags, IBV_SEND_INLINE);
+	mock_consume(&to_rqp(t.rc)->sq, WR);
+
+	/* nor can there be any here */
+	posted = to_rqp(t.rc)->sq.ring.buf->producer_index;
+	ibv_wr_start(qp_ex);
+	ibv_wr_atomic_fetch_add(qp_ex, 1, 8, 1);
+	ibv_wr_set_inline_data(qp_ex, data, 8);
+	assert_int_equal(ibv_wr_complete(qp_ex), EINVAL);
+	ibv_wr_start(qp_ex);
+	ibv_wr_atomic_fetch_add(qp_ex, 1, 8, 1);
+	ibv_wr_set_inline_data_list(qp_ex, 1, bufs);
+	assert_int_equal(ibv_wr_complete(qp_ex), EINVAL);
+	assert_int_equal(to_rqp(t.rc)->sq.ring.buf->producer_index, posted);
+	ibv_wr_start(qp_ex);
+	ibv_wr_rdma_write(qp_ex, 9, 0x2000);
+	ibv_wr_set_inline_data(qp_ex, data, 8);
+	assert_int_equal(ibv_wr_complete(qp_ex), 0);
+	assert_int_equal(last_send(t.rc)->wr.send_flags, IBV_SEND_INLINE);
+
+	/* the setter says whether it is inline, whatever the flags are */
+	qp_ex->wr_flags = IBV_SEND_SIGNALED | IBV_SEND_INLINE;
+	ibv_wr_start(qp_ex);
+	ibv_wr_send(qp_ex);
+	ibv_wr_set_sge(qp_ex, 1, (uintptr_t)data, 8);
+	assert_int_equal(ibv_wr_complete(qp_ex), 0);
+	assert_int_equal(last_send(t.rc)->wr.send_flags, IBV_SEND_SIGNALED);
+	assert_int_equal(last_send(t.rc)->dma.num_sge, 1);
+	ibv_wr_start(qp_ex);
+	ibv_wr_send(qp_ex);
+	ibv_wr_set_inline_data(qp_ex, data, 8);
+	assert_int_equal(ibv_wr_complete(qp_ex), 0);
+	assert_int_equal(last_send(t.rc)->wr.send_flags, IBV_SEND_SIGNALED | IBV_SEND_INLINE);
 }
 
 static void test_opcodes(void **state)
@@ -468,12 +502,19 @@ static void test_builders(void **state)
 static void test_recv_on_a_qp_with_srq(void **state)
 {
 	struct ibv_recv_wr recv = {};
+	unsigned int steps;
 
 	(void)state;
 	assert_int_equal(post_recv(t.with_srq, &recv), EINVAL);
 	recv.num_sge = 1;
 	recv.sg_list = sges;
 	assert_int_equal(post_recv(t.with_srq, &recv), EINVAL);
+
+	/* the kernel is not made to look for what was not posted */
+	set_state(t.with_srq, IBV_QPS_ERR);
+	steps = mock.steps;
+	assert_int_equal(post_recv(t.with_srq, &recv), EINVAL);
+	assert_int_equal(mock.steps, steps);
 }
 
 static void test_polling(void **state)
