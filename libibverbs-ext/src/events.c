@@ -4,6 +4,7 @@
  * which is also sent what happens to the device and its ports.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -14,7 +15,7 @@
 
 struct channel {
 	struct ibv_ext_dmabuf_event_channel base;
-	/* the kernel says it only once, and nothing after it */
+	/* the kernel says it only once, and not always after all that led to it */
 	atomic_bool device_gone;
 };
 
@@ -86,6 +87,21 @@ EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_even
 	}
 }
 
+/*
+ * Nobody is to wait for what may never come, but what is queued behind the
+ * device's end is still to be read. device_gone is set first: who finds nothing
+ * to read, where he would have waited, has to know why.
+ */
+static int stop_waiting(struct channel *channel)
+{
+	int flags = fcntl(channel->base.fd, F_GETFL);
+
+	atomic_store(&channel->device_gone, true);
+	if (flags < 0 || fcntl(channel->base.fd, F_SETFL, flags | O_NONBLOCK))
+		return errno;
+	return 0;
+}
+
 EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 				     struct ibv_ext_dmabuf_event *event, size_t event_size)
 {
@@ -93,18 +109,22 @@ EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 	struct ib_uverbs_async_event_desc kernel;
 	struct ibv_ext_dmabuf_event out = {};
 	ssize_t size;
+	int err;
 
 	do {
-		if (atomic_load(&channel->device_gone))
-			return EIO;
 		size = read(base->fd, &kernel, sizeof(kernel));
+		if (size < 0 && errno == EAGAIN && atomic_load(&channel->device_gone))
+			return EIO;
 		if (size < 0)
 			return errno;
 		/* One read gives one event, never a part of it. */
 		if (size != sizeof(kernel))
 			return EIO;
-		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL)
-			atomic_store(&channel->device_gone, true);
+		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL) {
+			err = stop_waiting(channel);
+			if (err)
+				return err;
+		}
 	} while (kernel.event_type != IB_UVERBS_EVENT_DMABUF_MR_REVOKED);
 
 	out.cookie = (void *)(uintptr_t)kernel.element;

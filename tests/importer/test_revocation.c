@@ -92,8 +92,8 @@ static void check_revoke(struct test *t, enum dmabuf_test_memory memory)
 
 	for (i = 0; i < REGIONS; i++)
 		OK(ibv_dereg_mr(mrs[i]));
-	/* That of the other buffer's is the one more. */
-	assert_int_equal(hardware_counters(t).callbacks, callbacks + REGIONS + 1);
+	/* An owner who lets go does not revoke. */
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + REGIONS);
 	assert_idle(&t->s, fd);
 	OK(ibv_ext_destroy_dmabuf_event_channel(channel));
 	assert_all(&t->s, fd, 0, 0, SIZE, POISON);
@@ -287,25 +287,83 @@ static void assert_fatal_event(struct test *t)
 	assert_int_equal(poll(&fd, 1, 0), 0);
 }
 
+/* Only a revocation has to succeed at any price. */
+static void test_deregistration(void **state)
+{
+	struct test *t = *state;
+	int fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct ibv_mr *mr = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	uint32_t callbacks = hardware_counters(t).callbacks;
+
+	OK(edu_set("fail_revoke", "1"));
+	OK(ibv_dereg_mr(mr));
+	OK(edu_set("fail_revoke", "0"));
+	assert_int_equal(hardware_counters(t).callbacks, callbacks);
+	assert_int_equal(hardware_counters(t).bus_master, 1);
+	assert_idle(&t->s, fd);
+	take_back(t, fd);
+	close(fd);
+}
+
+/* The exporter does not wait for one region after the other without end. */
+static void test_slow_device(void **state)
+{
+	struct test *t = *state;
+	struct ibv_mr *mrs[REGIONS];
+	uint32_t callbacks;
+	int fd, i;
+
+	if (!getenv("TEST_SLOW"))
+		skip_because("takes ten seconds; TEST_SLOW=1 in the environment runs it");
+	fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	for (i = 0; i < REGIONS; i++)
+		mrs[i] = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	callbacks = hardware_counters(t).callbacks;
+	OK(edu_set("revoke_delay", "11000"));
+	take_back(t, fd);
+	OK(edu_set("revoke_delay", "0"));
+	/* The rest of them were cut off with the device, and are as dead. */
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + 1);
+	assert_int_equal(hardware_counters(t).bus_master, 0);
+	assert_fatal_event(t);
+	for (i = 0; i < REGIONS; i++) {
+		assert_int_equal(mr_info(mrs[i]).state, IBV_EXT_DMABUF_STATE_REVOKED);
+		OK(ibv_dereg_mr(mrs[i]));
+	}
+	assert_int_equal(hardware_counters(t).callbacks, callbacks + 1);
+	assert_idle(&t->s, fd);
+	importer_reload(t);
+	close(fd);
+}
+
 /* The device does not do as it is told: then it gets no access to any memory. */
 static void test_failing_command(void **state)
 {
 	struct test *t = *state;
+	struct ibv_ext_dmabuf_event_channel *channel =
+		ibv_ext_create_dmabuf_event_channel(t->context);
 	int fd = create_revoking(t, DMABUF_TEST_SYSTEM), other, i;
 	struct ibv_ext_dmabuf_report report;
+	struct ibv_ext_dmabuf_event event;
 	struct ibv_mr *mrs[REGIONS], *fit;
 	uint8_t byte = 0x42;
 
+	assert_non_null(channel);
 	other = create(&t->s, DMABUF_TEST_DYNAMIC, SIZE);
 	fit = register_part(t, other, 0, SIZE, 0, ALLOW_REVOKE);
 	for (i = 0; i < REGIONS; i++)
 		mrs[i] = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	OK(ibv_ext_watch_dmabuf_mr(mrs[0], channel, &byte));
 	assert_int_equal(hardware_counters(t).bus_master, 1);
 	OK(edu_set("fail_revoke", "1"));
 	take_back(t, fd);
 	OK(edu_set("fail_revoke", "0"));
 	assert_int_equal(hardware_counters(t).bus_master, 0);
+	/* Both are told, in any order. */
+	expect_event(channel, &byte);
 	assert_fatal_event(t);
+	FAILS(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	OK(ibv_ext_destroy_dmabuf_event_channel(channel));
 
 	/* It takes the key, tries, and nothing comes of it. */
 	OK(edu_write(t->edu, mrs[0]->lkey, 0, &byte, 1));
@@ -340,6 +398,7 @@ static int run(void)
 		IMPORTER_TEST(test_revoke),	      IMPORTER_TEST(test_revoke_device_memory),
 		IMPORTER_TEST(test_without_consent),  IMPORTER_TEST(test_forced_move),
 		IMPORTER_TEST(test_revoke_under_dma), IMPORTER_TEST(test_revoke_while_registering),
+		IMPORTER_TEST(test_deregistration),   IMPORTER_TEST(test_slow_device),
 		IMPORTER_TEST(test_removal),	      IMPORTER_TEST(test_failing_command),
 	};
 

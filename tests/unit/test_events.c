@@ -241,6 +241,14 @@ static void other_events(void **state)
 	destroy(channel);
 }
 
+static void expect_event(struct ibv_ext_dmabuf_event_channel *channel, uintptr_t cookie)
+{
+	struct ibv_ext_dmabuf_event event;
+
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
+	assert_ptr_equal(event.cookie, cookie);
+}
+
 /* Who waits must not wait for ever, nor who comes later. */
 static void device_removed(void **state)
 {
@@ -250,15 +258,38 @@ static void device_removed(void **state)
 	(void)state;
 	send_event(5, REVOKED);
 	send_event(0, IBV_EVENT_DEVICE_FATAL);
-	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
-	assert_ptr_equal(event.cookie, 5);
+	expect_event(channel, 5);
+	assert_int_equal(fcntl(channel->fd, F_GETFL) & O_NONBLOCK, 0);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	/* also for a thread that comes later */
+	assert_int_equal(fcntl(channel->fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	destroy(channel);
 
 	/* it is the channel that has ended, not all of them */
 	channel = create_nonblocking();
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+	destroy(channel);
+}
+
+/* What a device did not obey is told after its end, as is what else was revoked. */
+static void events_after_the_end(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct ibv_ext_dmabuf_event event;
+
+	(void)state;
+	send_event(0, IBV_EVENT_DEVICE_FATAL);
+	send_event(5, REVOKED);
+	send_event(1, IBV_EVENT_PORT_ERR);
+	send_event(6, REVOKED);
+	expect_event(channel, 5);
+	expect_event(channel, 6);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	send_event(7, REVOKED);
+	expect_event(channel, 7);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
 	destroy(channel);
 }
 
@@ -368,17 +399,12 @@ static void blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(create_bytes),
-		TEST(watch_bytes),
-		TEST(create_errors),
-		TEST(create_with_stale_driver_id),
-		TEST(watch_errors),
-		TEST(watch_in_another_context),
-		TEST(events),
-		TEST(other_events),
-		TEST(device_removed),
-		TEST(bad_reads),
-		TEST(event_of_another_age),
+		TEST(create_bytes),   TEST(watch_bytes),
+		TEST(create_errors),  TEST(create_with_stale_driver_id),
+		TEST(watch_errors),   TEST(watch_in_another_context),
+		TEST(events),	      TEST(other_events),
+		TEST(device_removed), TEST(events_after_the_end),
+		TEST(bad_reads),      TEST(event_of_another_age),
 		TEST(blocks),
 	};
 
