@@ -114,7 +114,7 @@ static void test_failing_map(void **state)
 	int fd;
 
 	for (mode = DMABUF_TEST_STATIC; mode <= DMABUF_TEST_REVOKING; mode++) {
-		fd = create(&t->s, mode, 4 * PAGE);
+		fd = create(&t->s, mode, 8 * PAGE);
 		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, DMABUF_TEST_ALWAYS, EIO, 0));
 		report = probe_part(t, fd, PAGE, PAGE, 0, 0);
 		assert_errno(report.err, EIO, "probe");
@@ -128,7 +128,7 @@ static void test_failing_map(void **state)
 		assert_idle(&t->s, fd);
 
 		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, 0, 0, 0));
-		check_region(t, fd, 4 * PAGE, 0);
+		check_region(t, fd, 8 * PAGE, 0);
 		close(fd);
 	}
 }

@@ -10,6 +10,8 @@
 
 #include "importer.h"
 #include "parameter.h"
+#include "raw_ioctl.h"
+#include "rdma_cgroup.h"
 
 #define SIZE (8 * PAGE)
 
@@ -39,14 +41,18 @@ static int create_buffer(struct test *t, enum dmabuf_test_mode mode, enum dmabuf
 				  });
 }
 
+static bool revocable;
+
 static int plain_setup(void **state)
 {
+	revocable = false;
 	return importer_setup(state);
 }
 
 static int revocable_setup(void **state)
 {
 	OK(edu_set("plain_revocable", "1"));
+	revocable = true;
 	return importer_setup(state);
 }
 
@@ -197,6 +203,75 @@ static void test_charge(void **state)
 	close(fd);
 }
 
+/* The cgroup pays when the process does. */
+static void test_cgroup(void **state)
+{
+	struct dmabuf_test_revoke result;
+	struct test *t = *state;
+	struct ibv_mr *mr, *pinned;
+	int fd;
+
+	if (rdma_cgroup_setup() || !rdma_cgroup_counts_dmabufs())
+		skip_because("this kernel's rdma cgroup has no resource dmabuf_pinned");
+	rdma_cgroup_create();
+	OK(rdma_cgroup_join(CGROUP_A));
+	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE / PAGE - 1));
+	fd = create_buffer(t, DMABUF_TEST_REVOKING, DMABUF_TEST_SYSTEM, 0);
+	OK(ibv_dereg_mr(register_plain(t, fd)));
+
+	parameter_set(CHARGE_ALL, "Y");
+	assert_null(try_register_plain(t, fd));
+	assert_errno(errno, EAGAIN, "registration");
+	assert_idle(&t->s, fd);
+	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
+
+	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE / PAGE));
+	mr = register_plain(t, fd);
+	pinned = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE / PAGE);
+	OK(ibv_dereg_mr(pinned));
+	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE / PAGE);
+	if (revocable)
+		OK(exporter_revoke(t->s.dev, fd, 5000, &result));
+	OK(ibv_dereg_mr(mr));
+	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
+	close(fd);
+	OK(rdma_cgroup_remove());
+}
+
+/* What a driver does without being asked the core does not know, nor try. */
+static void test_probe(void **state)
+{
+	struct test *t = *state;
+	int fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	struct raw_region region = {
+		.pd = t->pd->handle,
+		.fd = fd,
+		.length = SIZE,
+		.access = IBV_ACCESS_LOCAL_WRITE,
+	};
+	struct ib_uverbs_dmabuf_probe probe;
+	struct dmabuf_test_counters c;
+
+	parameter_set(PIN_POLICY, "off");
+	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+	assert_int_equal(probe.err, 0);
+	assert_int_equal(probe.reason, IB_UVERBS_DMABUF_REASON_NONE);
+	assert_int_equal(probe.dmabuf_size, SIZE);
+	assert_int_equal(probe.charge, 0);
+	assert_int_equal(probe.placement, IB_UVERBS_DMABUF_PLACEMENT_UNKNOWN);
+	region.length++;
+	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+	assert_int_equal(probe.err, EINVAL);
+	assert_int_equal(probe.reason, IB_UVERBS_DMABUF_REASON_BAD_RANGE);
+	parameter_set(CHARGE_ALL, "Y");
+	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+	assert_int_equal(probe.charge, SIZE);
+	c = counters(&t->s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	close(fd);
+}
+
 static void test_policy(void **state)
 {
 	struct test *t = *state;
@@ -240,19 +315,21 @@ static int run(void)
 	const struct CMUnitTest plain[] = {
 		PLAIN(test_data),	  PLAIN(test_migration), PLAIN(test_interrupted_wait),
 		PLAIN(test_bounded_wait), PLAIN(test_charge),	 PLAIN(test_policy),
+		PLAIN(test_cgroup),	  PLAIN(test_probe),
 	};
-	const struct CMUnitTest revocable[] = {
+	const struct CMUnitTest revocable_tests[] = {
 		REVOCABLE(test_data),
 		REVOCABLE(test_migration),
 		REVOCABLE(test_interrupted_wait),
 		REVOCABLE(test_bounded_wait),
 		REVOCABLE(test_charge),
+		REVOCABLE(test_cgroup),
 		REVOCABLE(test_policy),
 		REVOCABLE(test_revoke),
 	};
 
 	return cmocka_run_group_tests_name("plain", plain, NULL, NULL) +
-	       cmocka_run_group_tests_name("revocable", revocable, NULL, NULL);
+	       cmocka_run_group_tests_name("revocable", revocable_tests, NULL, NULL);
 }
 
 int main(int argc, char **argv)

@@ -71,6 +71,7 @@ struct edu_mr {
 
 extern bool edu_allow_revoke;
 extern bool edu_fail_revoke;
+extern uint edu_revoke_delay;
 extern bool edu_plain_revocable;
 extern ulong edu_page_sizes;
 

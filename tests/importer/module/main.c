@@ -22,6 +22,10 @@ bool edu_fail_revoke;
 module_param_named(fail_revoke, edu_fail_revoke, bool, 0644);
 MODULE_PARM_DESC(fail_revoke, "Its command to do so fails (default: N)");
 
+uint edu_revoke_delay;
+module_param_named(revoke_delay, edu_revoke_delay, uint, 0644);
+MODULE_PARM_DESC(revoke_delay, "What it takes the device, in milliseconds (default: 0)");
+
 bool edu_plain_revocable;
 module_param_named(plain_revocable, edu_plain_revocable, bool, 0644);
 MODULE_PARM_DESC(

@@ -3,6 +3,7 @@
  * MRs over dma-bufs, the way drivers of real devices are meant to have them.
  */
 
+#include <linux/delay.h>
 #include <linux/dma-buf.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
@@ -46,6 +47,7 @@ static void stop_access(void *priv)
 	struct edu_mr *mr = priv;
 	struct edu_dev *edu = to_edu_dev(mr->ibmr.device);
 
+	msleep(READ_ONCE(edu_revoke_delay));
 	mutex_lock(&edu->engine);
 	mr->callbacks++;
 	edu->callbacks++;
@@ -168,14 +170,14 @@ int edu_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 	struct edu_mr *mr = container_of(ibmr, struct edu_mr, ibmr);
 	struct edu_dev *edu = to_edu_dev(ibmr->device);
 
-	/* Serialised with the exporter's; what has no callback ends below. */
-	if (edu_allow_revoke)
-		ib_umem_dmabuf_revoke(mr->umem_dmabuf);
-
+	ib_umem_dmabuf_revoke_lock(mr->umem_dmabuf);
 	mutex_lock(&edu->engine);
 	xa_erase(&edu->mrs, ibmr->lkey);
 	edu->num_mrs--;
 	mutex_unlock(&edu->engine);
+	/* Nobody revokes what the device has forgotten. */
+	ib_umem_dmabuf_set_revoke_locked(mr->umem_dmabuf, NULL, NULL);
+	ib_umem_dmabuf_revoke_unlock(mr->umem_dmabuf);
 
 	ib_umem_release(&mr->umem_dmabuf->umem);
 	kvfree(mr);
