@@ -62,24 +62,29 @@ static int fill_send(const struct rxe_qp *qp, struct rxe_send_wqe *wqe,
 /* What else than a send depends on the opcode; @length: of the data */
 static int fill_other(struct rxe_send_wqe *wqe, const struct ibv_send_wr *wr, uint64_t length)
 {
+	const bool in_line = wr->send_flags & IBV_SEND_INLINE;
+
 	switch (wr->opcode) {
 	case IBV_WR_RDMA_WRITE:
 	case IBV_WR_RDMA_WRITE_WITH_IMM:
-	case IBV_WR_RDMA_READ:
 		rxe_wqe_set_rdma(wqe, wr->wr.rdma.remote_addr, wr->wr.rdma.rkey);
 		return 0;
+	case IBV_WR_RDMA_READ:
+		rxe_wqe_set_rdma(wqe, wr->wr.rdma.remote_addr, wr->wr.rdma.rkey);
+		return in_line ? EINVAL : 0;
 	case IBV_WR_ATOMIC_CMP_AND_SWP:
 	case IBV_WR_ATOMIC_FETCH_AND_ADD:
 		rxe_wqe_set_atomic(wqe, wr->wr.atomic.remote_addr, wr->wr.atomic.rkey,
 				   wr->wr.atomic.compare_add, wr->wr.atomic.swap);
-		return length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
+		return in_line || length < 8 || wr->wr.atomic.remote_addr & 7 ? EINVAL : 0;
 	case IBV_WR_BIND_MW:
-		if (wr->num_sge || rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info))
+		if (in_line || wr->num_sge ||
+		    rxe_check_bind(wr->bind_mw.mw, &wr->bind_mw.bind_info))
 			return EINVAL;
 		rxe_wqe_set_bind(wqe, wr->bind_mw.mw, wr->bind_mw.rkey, &wr->bind_mw.bind_info);
 		return 0;
 	default:
-		return 0;
+		return in_line ? EINVAL : 0;
 	}
 }
 
@@ -138,8 +143,6 @@ static int post_one_send(struct rxe_qp *qp, const struct ibv_send_wr *wr)
 	wqe->wr.ex.imm_data = wr->imm_data;
 
 	if (wr->send_flags & IBV_SEND_INLINE) {
-		if (!rxe_one_of(RXE_INLINE_OPS, wr->opcode))
-			return EINVAL;
 		ret = fill_inline(&wqe->dma, wr->sg_list, wr->num_sge, qp->sq.max_inline);
 		if (ret)
 			return ret;

@@ -10,6 +10,8 @@ import report
 
 TIMEOUT = 2400  # seconds, for a busy machine
 ROUNDS = 9
+# Fewer bound no median with a confidence of 95 %.
+LEAST_ROUNDS = 6
 
 # A ratio below this is worse for certain, one between it and 1 may be chance: see README.md.
 WORSE = 0.85
@@ -53,7 +55,7 @@ def compare(host):
     for case in dict.fromkeys(record["case"] for record in records):
         pairs = [tuple(pair[provider] for provider in providers)
                  for pair in rates[case].values() if len(pair) == len(providers)]
-        if len(pairs) <= ROUNDS / 2:
+        if len(pairs) < LEAST_ROUNDS:
             found.worse.append(f"{case}: only {len(pairs)} of {ROUNDS} rounds had results")
             continue
         ratios = [ours / stock for stock, ours in pairs]
