@@ -222,13 +222,26 @@ static void expect_remote_refusal(struct rc_pair *pair, enum verb verb, const st
 	assert_errno(rc_pair_reset(pair), 0, "connecting again");
 }
 
-/* With both regions' first bytes. What came and went is looked at elsewhere. */
-static void expect_success(struct rc_pair *pair, enum verb verb, const struct side *a,
-			   uint32_t length, const struct side *b)
+/* Between both regions' first bytes */
+static void expect_success(struct rc_pair *pair, enum verb verb, struct side *a, uint32_t length,
+			   struct side *b)
 {
+	uint64_t old = area_get_u64(&b->area, b->offset);
 	int status = execute(pair, verb, local(a, 0, length), b->iova, b->mr->rkey);
 
 	assert_status(status, IBV_WC_SUCCESS, "%s, within the region's rights", verb_names[verb]);
+	switch (verb) {
+	case WRITE:
+		expect_transfer(b, 0, a, 0, length);
+		break;
+	case READ:
+		expect_transfer(a, 0, b, 0, length);
+		break;
+	default:
+		area_expect_u64(&a->area, a->offset, old);
+		area_expect_u64(&b->area, b->offset, old + 1);
+	}
+	check_sides(a, b, "within the region's rights");
 }
 
 static void beyond_the_region(void **state)
