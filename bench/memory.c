@@ -91,10 +91,10 @@ void bench_memory(const struct bench *bench)
 	struct samples slab[ARRAY_SIZE(kinds)] = {}, all[ARRAY_SIZE(kinds)] = {};
 	struct ibv_mr **mrs = calloc(REGIONS, sizeof(*mrs));
 	unsigned int round, n = bench->quick ? 3 : 9;
-	unsigned int order[] = { 0, 1, 2 };
+	unsigned int order[ARRAY_SIZE(kinds)];
 	struct memory memory;
 	size_t size = GIB;
-	size_t i;
+	size_t i, j;
 
 	if (!mrs)
 		die("no memory");
@@ -103,10 +103,11 @@ void bench_memory(const struct bench *bench)
 		size /= 2;
 	memory_alloc(&memory, size, false);
 	for (round = 0; round < n; round++) {
-		shuffle(order, ARRAY_SIZE(order));
-		for (i = 0; i < ARRAY_SIZE(order); i++)
-			measure(bench, &memory, kinds[order[i]], mrs, &slab[order[i]],
-				&all[order[i]]);
+		shuffle(order, ARRAY_SIZE(kinds));
+		for (i = 0; i < ARRAY_SIZE(kinds); i++) {
+			j = order[i];
+			measure(bench, &memory, kinds[j], mrs, &slab[j], &all[j]);
+		}
 	}
 	memory_free(&memory);
 	free(mrs);

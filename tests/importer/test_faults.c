@@ -21,8 +21,10 @@ struct call {
 	bool probe;
 };
 
-/* A call may also succeed in spite of the fault; it is undone then. A probe that runs tells of a
- * failure within. */
+/*
+ * A call may also succeed in spite of the fault; it is undone then. A probe that
+ * runs tells of a failure within.
+ */
 static int make_call(const struct call *c, struct raw_mr *mr)
 {
 	struct raw_region region = {

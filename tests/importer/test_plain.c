@@ -41,6 +41,7 @@ static int create_buffer(struct test *t, enum dmabuf_test_mode mode, enum dmabuf
 				  });
 }
 
+/* Whether the driver registers so that the exporter can revoke: see below */
 static bool revocable;
 
 static int plain_setup(void **state)

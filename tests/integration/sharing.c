@@ -408,6 +408,7 @@ static void buffer_outlives_its_maker(void **state)
 	struct dmabuf buf;
 	struct peer peer;
 
+	(void)state;
 	usage_read(&idle);
 	peer = start_peer();
 	assert_int_equal(dmabuf_alloc_heap(&buf, "system", 16 * PAGE, O_RDWR), 0);
@@ -422,7 +423,6 @@ static void buffer_outlives_its_maker(void **state)
 	assert_usage(&expected, "kept by the other process");
 	end_peer(&peer, false);
 	assert_usage(&idle, "after the other process ended");
-	(void)state;
 }
 
 /* A forked child inherits neither region nor charge, and its end harms neither. */
