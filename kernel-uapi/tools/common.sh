@@ -153,6 +153,8 @@ source_key()
 module_parts=(drivers/infiniband include/rdma include/uapi/rdma)
 # Of these only the headers: bnxt_re and irdma sit on top of Ethernet drivers and include theirs.
 header_parts=(drivers/net/ethernet/broadcom/bnxt drivers/net/ethernet/intel/ice)
+# Not from the tree: found before the header of the same name among Debian's, which lacks what this adds.
+stock_header=$repo/kernel-uapi/stock/include/linux/cgroup_rdma.h
 
 # The directories, below drivers/infiniband, of the modules to build: core and rxe always, others once the series or
 # an edit touches them.
@@ -186,7 +188,8 @@ sync_modules()
 			"$source/$part/" "$obj/$part/"
 	done
 	# The trace headers are found by their path relative to include/trace.
-	mkdir -p "$obj/include/trace"
+	mkdir -p "$obj/include/trace" "$obj/include/linux"
+	rsync --checksum "$stock_header" "$obj/include/linux/"
 	{
 		echo "# Written by kernel-uapi/tools."
 		# shellcheck disable=SC2016 # make's, not the shell's
