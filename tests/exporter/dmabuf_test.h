@@ -59,6 +59,11 @@ enum dmabuf_test_flags {
 	 * importer that still uses it shows in the poison, not by an Oops
 	 */
 	DMABUF_TEST_KEEP_VMAP = 1 << 7,
+	/*
+	 * Fails the map, not the attach, with EPERM for an attachment that is not
+	 * peer to peer, whatever the memory: habanalabs, with CLEAR_P2P
+	 */
+	DMABUF_TEST_MAP_NEEDS_P2P = 1 << 8,
 };
 
 /* Returns the fd of a new dma-buf. Its memory is zeroed. */

@@ -582,6 +582,39 @@ static void test_refusals(void **state)
 	close(fd);
 }
 
+static void test_map_needs_p2p(void **state)
+{
+	struct state *s = *state;
+	int fd;
+
+	fd = create_args(s, (struct dmabuf_test_create){
+				    .size = PAGE,
+				    .flags = DMABUF_TEST_MAP_NEEDS_P2P | DMABUF_TEST_CLEAR_P2P,
+			    });
+	/* dma-buf itself maps for this one, before it returns. */
+	FAILS(exporter_attach(s->importer, fd, P2P), EPERM);
+	assert_int_equal(counters(s, fd).count[DMABUF_TEST_ATTACHES], 1);
+	OK(exporter_attach(s->importer, fd, 0));
+	FAILS(exporter_step(s->importer, DMABUF_TEST_STEP_MAP), EPERM);
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
+	assert_idle(s, fd);
+	close(fd);
+
+	fd = create_args(s, (struct dmabuf_test_create){
+				    .size = PAGE,
+				    .mode = DMABUF_TEST_DYNAMIC,
+				    .flags = DMABUF_TEST_MAP_NEEDS_P2P,
+			    });
+	OK(exporter_attach(s->importer, fd, DYNAMIC));
+	FAILS(exporter_step(s->importer, DMABUF_TEST_STEP_MAP), EPERM);
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
+	OK(exporter_attach(s->importer, fd, P2P));
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_MAP));
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
+	assert_idle(s, fd);
+	close(fd);
+}
+
 static void ignore_signal(int number)
 {
 	(void)number;
@@ -857,16 +890,27 @@ static void test_unload(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_arguments),	     EXPORTER_TEST(test_memory),
-		EXPORTER_TEST(test_read_only),	     EXPORTER_TEST(test_segments),
-		EXPORTER_TEST(test_static),	     EXPORTER_TEST(test_pin_and_move),
-		EXPORTER_TEST(test_stubborn),	     EXPORTER_TEST(test_migrate),
-		EXPORTER_TEST(test_migrate_later),   EXPORTER_TEST(test_revoke),
-		EXPORTER_TEST(test_revoke_waits),    EXPORTER_TEST(test_revoke_without_pin),
-		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
-		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
-		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
-		EXPORTER_TEST(test_no_memory),	     EXPORTER_TEST(test_delayed_function),
+		EXPORTER_TEST(test_arguments),
+		EXPORTER_TEST(test_memory),
+		EXPORTER_TEST(test_read_only),
+		EXPORTER_TEST(test_segments),
+		EXPORTER_TEST(test_static),
+		EXPORTER_TEST(test_pin_and_move),
+		EXPORTER_TEST(test_stubborn),
+		EXPORTER_TEST(test_migrate),
+		EXPORTER_TEST(test_migrate_later),
+		EXPORTER_TEST(test_revoke),
+		EXPORTER_TEST(test_revoke_waits),
+		EXPORTER_TEST(test_revoke_without_pin),
+		EXPORTER_TEST(test_mapping_revoked),
+		EXPORTER_TEST(test_refusals),
+		EXPORTER_TEST(test_map_needs_p2p),
+		EXPORTER_TEST(test_delays),
+		EXPORTER_TEST(test_fence),
+		EXPORTER_TEST(test_device_memory),
+		EXPORTER_TEST(test_device_memory_migrates),
+		EXPORTER_TEST(test_no_memory),
+		EXPORTER_TEST(test_delayed_function),
 		cmocka_unit_test(test_unload),
 	};
 

@@ -261,7 +261,8 @@ static struct sg_table *dt_map(struct dma_buf_attachment *attach, enum dma_data_
 		return ERR_PTR(ret);
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
-	if (buf->mem->kind != DMABUF_TEST_SYSTEM && !attach->peer2peer)
+	if (!attach->peer2peer && (buf->mem->kind != DMABUF_TEST_SYSTEM ||
+				   buf->flags & DMABUF_TEST_MAP_NEEDS_P2P))
 		return ERR_PTR(-EPERM);
 
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
@@ -483,7 +484,7 @@ static bool dt_create_args_valid(const struct dmabuf_test_create *args)
 	const u32 all_flags = DMABUF_TEST_READ_ONLY | DMABUF_TEST_NO_VMAP | DMABUF_TEST_NO_PIN |
 			      DMABUF_TEST_CLEAR_P2P | DMABUF_TEST_REQUIRE_P2P |
 			      DMABUF_TEST_REQUIRE_DYNAMIC | DMABUF_TEST_KEEP_P2P |
-			      DMABUF_TEST_KEEP_VMAP;
+			      DMABUF_TEST_KEEP_VMAP | DMABUF_TEST_MAP_NEEDS_P2P;
 
 	if (!args->size || !PAGE_ALIGNED(args->size) || args->size > SIZE_MAX / 2)
 		return false;
