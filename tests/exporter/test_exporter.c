@@ -19,6 +19,7 @@
 #include "common.h"
 #include "fault.h"
 #include "fixture.h"
+#include "lock.h"
 
 #define DYNAMIC DMABUF_TEST_ATTACH_DYNAMIC
 #define P2P (DMABUF_TEST_ATTACH_DYNAMIC | DMABUF_TEST_ATTACH_P2P)
@@ -615,6 +616,32 @@ static void test_map_needs_p2p(void **state)
 	close(fd);
 }
 
+/* Nobody else has the lock meanwhile, and it is free again then. */
+static void test_held_lock(void **state)
+{
+	struct dmabuf_test_counters c;
+	struct exporter_lock lock;
+	struct state *s = *state;
+	int fd, round;
+
+	fd = create(s, DMABUF_TEST_DYNAMIC, PAGE);
+	for (round = 0; round < 2; round++) {
+		OK(exporter_lock(&lock, fd));
+		c = counters(s, fd);
+		assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), 1);
+		assert_int_equal(exporter_now(&c, DMABUF_TEST_PINS), 0);
+		assert_true(exporter_unlock(&lock));
+		assert_idle(s, fd);
+		OK(exporter_fill(s->dev, fd, 0, 0, PAGE, 1));
+	}
+	close(fd);
+
+	fd = create(s, DMABUF_TEST_STATIC, PAGE);
+	FAILS(exporter_lock(&lock, fd), EINVAL);
+	assert_idle(s, fd);
+	close(fd);
+}
+
 static void ignore_signal(int number)
 {
 	(void)number;
@@ -890,27 +917,17 @@ static void test_unload(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_arguments),
-		EXPORTER_TEST(test_memory),
-		EXPORTER_TEST(test_read_only),
-		EXPORTER_TEST(test_segments),
-		EXPORTER_TEST(test_static),
-		EXPORTER_TEST(test_pin_and_move),
-		EXPORTER_TEST(test_stubborn),
-		EXPORTER_TEST(test_migrate),
-		EXPORTER_TEST(test_migrate_later),
-		EXPORTER_TEST(test_revoke),
-		EXPORTER_TEST(test_revoke_waits),
-		EXPORTER_TEST(test_revoke_without_pin),
-		EXPORTER_TEST(test_mapping_revoked),
-		EXPORTER_TEST(test_refusals),
-		EXPORTER_TEST(test_map_needs_p2p),
-		EXPORTER_TEST(test_delays),
-		EXPORTER_TEST(test_fence),
-		EXPORTER_TEST(test_device_memory),
-		EXPORTER_TEST(test_device_memory_migrates),
-		EXPORTER_TEST(test_no_memory),
-		EXPORTER_TEST(test_delayed_function),
+		EXPORTER_TEST(test_arguments),	     EXPORTER_TEST(test_memory),
+		EXPORTER_TEST(test_read_only),	     EXPORTER_TEST(test_segments),
+		EXPORTER_TEST(test_static),	     EXPORTER_TEST(test_pin_and_move),
+		EXPORTER_TEST(test_stubborn),	     EXPORTER_TEST(test_migrate),
+		EXPORTER_TEST(test_migrate_later),   EXPORTER_TEST(test_revoke),
+		EXPORTER_TEST(test_revoke_waits),    EXPORTER_TEST(test_revoke_without_pin),
+		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
+		EXPORTER_TEST(test_map_needs_p2p),   EXPORTER_TEST(test_held_lock),
+		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
+		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
+		EXPORTER_TEST(test_no_memory),	     EXPORTER_TEST(test_delayed_function),
 		cmocka_unit_test(test_unload),
 	};
 
