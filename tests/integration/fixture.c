@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "fixture.h"
+#include "parameter.h"
 #include "test.h"
 
 const char *strerrorname(int err)
@@ -64,6 +65,19 @@ int fixture_teardown(void **state)
 	left = usage_compare(&f->before, "after the test");
 	free(f);
 	return left;
+}
+
+int parameters_fixture_setup(void **state)
+{
+	parameter_assert(PIN_POLICY, "on");
+	parameter_assert(CHARGE_ALL, "N");
+	return fixture_setup(state);
+}
+
+int parameters_fixture_teardown(void **state)
+{
+	parameters_reset();
+	return fixture_teardown(state);
 }
 
 static struct dmabuf *next_buffer(struct fixture *f)
@@ -128,6 +142,25 @@ struct ibv_mr *register_pinned(struct ibv_pd *pd, const struct dmabuf *buf, uint
 struct ibv_mr *register_all(struct ibv_pd *pd, const struct dmabuf *buf)
 {
 	return register_pinned(pd, buf, 0, buf->size, 0, ACCESS_ALL);
+}
+
+struct ibv_mr *register_with_bits(struct ibv_pd *pd, const struct dmabuf *buf, uint32_t bits)
+{
+	struct ibv_mr *mr = ibv_reg_dmabuf_mr(pd, 0, buf->size, 0, buf->fd, ACCESS_ALL | bits);
+
+	if (!mr)
+		fail_msg("registration with %#x: %s", bits, strerrorname(errno));
+	return mr;
+}
+
+struct ibv_ext_dmabuf_mr_info query_mr(struct ibv_mr *mr)
+{
+	struct ibv_ext_dmabuf_mr_info info;
+
+	/* Compared as bytes, with all that is between its members. */
+	memset(&info, 0, sizeof(info));
+	assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
+	return info;
 }
 
 void deregister(struct ibv_mr *mr)

@@ -45,6 +45,14 @@ int fixture_teardown(void **state);
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_setup, fixture_teardown)
 
+/* Of a test that changes the parameters of ib_uverbs: as they are after loading, before and after */
+int parameters_fixture_setup(void **state);
+int parameters_fixture_teardown(void **state);
+
+#define PARAMETERS_TEST(function)                                           \
+	cmocka_unit_test_setup_teardown(function, parameters_fixture_setup, \
+					parameters_fixture_teardown)
+
 /* NULL if there is no such device, or opening fails. */
 struct ibv_context *open_device(void);
 struct ibv_context *open_device_named(const char *name);
@@ -65,6 +73,10 @@ struct ibv_mr *register_pinned(struct ibv_pd *pd, const struct dmabuf *buf, uint
 
 /* All of a buffer, at iova 0. */
 struct ibv_mr *register_all(struct ibv_pd *pd, const struct dmabuf *buf);
+/* That with IB_UVERBS_ACCESS_DMABUF_ bits, or none of them: a plain registration. */
+struct ibv_mr *register_with_bits(struct ibv_pd *pd, const struct dmabuf *buf, uint32_t bits);
+
+struct ibv_ext_dmabuf_mr_info query_mr(struct ibv_mr *mr);
 
 void deregister(struct ibv_mr *mr);
 

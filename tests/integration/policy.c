@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * What an administrator can say about pins with the parameters of ib_uverbs:
- * who may have them, and whether those are charged that nobody asked for.
+ * What an administrator can say about pins with the parameters of ib_uverbs: who
+ * may have them. What is charged for them is in charges.c.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,44 +16,6 @@
 #define PLAIN 0
 #define PINNED IB_UVERBS_ACCESS_DMABUF_PINNED
 #define REVOCABLE (IB_UVERBS_ACCESS_DMABUF_PINNED | IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE)
-
-static int policy_setup(void **state)
-{
-	parameter_assert(PIN_POLICY, "on");
-	parameter_assert(CHARGE_ALL, "N");
-	return fixture_setup(state);
-}
-
-static int policy_teardown(void **state)
-{
-	parameters_reset();
-	return fixture_teardown(state);
-}
-
-#define POLICY_TEST(function) \
-	cmocka_unit_test_setup_teardown(function, policy_setup, policy_teardown)
-
-static struct ibv_mr *try_register(struct ibv_pd *pd, const struct dmabuf *buf, uint32_t bits)
-{
-	return ibv_reg_dmabuf_mr(pd, 0, buf->size, 0, buf->fd, ACCESS_ALL | bits);
-}
-
-static struct ibv_mr *register_bits(struct ibv_pd *pd, const struct dmabuf *buf, uint32_t bits)
-{
-	struct ibv_mr *mr = try_register(pd, buf, bits);
-
-	if (!mr)
-		fail_msg("registration with %#x: %s", bits, strerrorname(errno));
-	return mr;
-}
-
-static struct ibv_ext_dmabuf_mr_info query(struct ibv_mr *mr)
-{
-	struct ibv_ext_dmabuf_mr_info info;
-
-	assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
-	return info;
-}
 
 /* EPERM because of the policy, or 0; of a probe and of a registration */
 static void expect(struct fixture *f, const struct dmabuf *buf, uint32_t bits, int err)
@@ -203,7 +165,7 @@ static void existing_regions(void **state)
 
 	usage_read(&idle);
 	for (i = 0; i < ARRAY_SIZE(bits); i++)
-		mrs[i] = register_bits(f->pd, buf, bits[i]);
+		mrs[i] = register_with_bits(f->pd, buf, bits[i]);
 	usage_read(&before);
 
 	parameter_set(PIN_POLICY, "off");
@@ -212,7 +174,7 @@ static void existing_regions(void **state)
 		struct rc_bytes bytes = { .length = SIZE, .key = from->lkey };
 
 		expect(f, buf, bits[i], EPERM);
-		assert_int_equal(query(mrs[i]).state, IBV_EXT_DMABUF_STATE_LIVE);
+		assert_int_equal(query_mr(mrs[i]).state, IBV_EXT_DMABUF_STATE_LIVE);
 		memset(source->map, i + 1, SIZE);
 		assert_int_equal(rc_write(pair, bytes, 0, mrs[i]->rkey), IBV_WC_SUCCESS);
 		assert_memory_equal(buf->map, source->map, SIZE);
@@ -227,163 +189,12 @@ static void existing_regions(void **state)
 	deregister(from);
 }
 
-static void check_charged(const struct usage *idle, struct ibv_mr *const *mrs, unsigned int num_mrs,
-			  size_t charged, const char *when)
-{
-	unsigned int i;
-
-	assert_held(idle, num_mrs, num_mrs ? 1 : 0, charged, when);
-	for (i = 0; i < num_mrs; i++)
-		assert_int_equal(query(mrs[i]).charged, charged);
-}
-
-static void who_is_charged(void **state)
-{
-	struct fixture *f = *state;
-	enum exporter exporter;
-	struct ibv_mr *mr;
-	struct usage idle;
-
-	for (exporter = 0; exporter < NUM_EXPORTERS; exporter++) {
-		struct dmabuf *buf = fixture_buffer(f, exporter, SIZE);
-
-		usage_read(&idle);
-		parameter_set(CHARGE_ALL, "N");
-		mr = register_bits(f->pd, buf, PLAIN);
-		check_charged(&idle, &mr, 1, 0, "plain, off");
-		deregister(mr);
-
-		parameter_set(CHARGE_ALL, "Y");
-		mr = register_bits(f->pd, buf, PLAIN);
-		check_charged(&idle, &mr, 1, SIZE, "plain, on");
-		deregister(mr);
-		mr = register_bits(f->pd, buf, PINNED);
-		check_charged(&idle, &mr, 1, SIZE, "pinned, on");
-		deregister(mr);
-		check_charged(&idle, NULL, 0, 0, "after deregistration");
-	}
-}
-
-/* A buffer is charged from the first region that pays until the last region goes. */
-static void switched_in_between(void **state)
-{
-	static const struct {
-		const char *charge_all; /* before the registration of the region */
-		uint32_t bits;
-	} regions[][3] = {
-		{ { "N", PLAIN }, { "Y", PLAIN }, { "N", PLAIN } },
-		{ { "Y", PLAIN }, { "N", PLAIN }, { "Y", PLAIN } },
-		{ { "N", PINNED }, { "Y", PINNED }, { "N", PINNED } },
-		{ { "Y", PINNED }, { "N", PINNED }, { "N", PINNED } },
-	};
-	static const int orders[][3] = { { 0, 1, 2 }, { 2, 1, 0 }, { 1, 2, 0 } };
-	struct fixture *f = *state;
-	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
-	struct ibv_mr *mrs[3];
-	struct usage idle;
-	size_t i, j, k;
-
-	usage_read(&idle);
-	for (i = 0; i < ARRAY_SIZE(regions); i++) {
-		for (j = 0; j < ARRAY_SIZE(orders); j++) {
-			bool charged = false;
-
-			for (k = 0; k < 3; k++) {
-				parameter_set(CHARGE_ALL, regions[i][k].charge_all);
-				mrs[k] = register_bits(f->pd, buf, regions[i][k].bits);
-				charged |= regions[i][k].bits || *regions[i][k].charge_all == 'Y';
-				check_charged(&idle, mrs, k + 1, charged ? SIZE : 0, "registered");
-			}
-			parameter_set(CHARGE_ALL, j % 2 ? "N" : "Y");
-			for (k = 0; k < 3; k++) {
-				struct ibv_mr *last = mrs[orders[j][2]];
-
-				deregister(mrs[orders[j][k]]);
-				if (k == 1)
-					check_charged(&idle, &last, 1, SIZE, "one is left");
-			}
-			check_charged(&idle, NULL, 0, 0, "none is left");
-		}
-	}
-}
-
-static void child_expect(struct ibv_pd *pd, struct dmabuf *buf, uint32_t bits, int err)
-{
-	struct ibv_mr *mr = try_register(pd, buf, bits);
-	int got = mr ? 0 : errno;
-
-	child_check(got == err, "registration with %#x: %s, expected %s", bits, strerrorname(got),
-		    strerrorname(err));
-	if (mr)
-		child_check(!ibv_dereg_mr(mr), "deregistration");
-}
-
-static void child_probe(struct ibv_pd *pd, struct dmabuf *buf, int err)
-{
-	struct raw_region region = { .fd = buf->fd, .length = SIZE, .access = ACCESS_ALL };
-	struct ib_uverbs_dmabuf_probe probe;
-
-	child_check(!raw_probe_dmabuf(pd->context->cmd_fd, &region, &probe, sizeof(probe)),
-		    "probe");
-	child_check((int)probe.err == err, "plain probe: %s, expected %s", strerrorname(probe.err),
-		    strerrorname(err));
-	child_check(probe.reason ==
-			    (err ? IB_UVERBS_DMABUF_REASON_MEMLOCK : IB_UVERBS_DMABUF_REASON_NONE),
-		    "plain probe: reason %u", probe.reason);
-}
-
-static void over_the_limit(struct ibv_pd *pd, struct dmabuf *buf)
-{
-	become_limited(SIZE - PAGE);
-	child_expect(pd, buf, PLAIN, 0);
-	child_probe(pd, buf, 0);
-	child_expect(pd, buf, PINNED, ENOMEM);
-}
-
-static void over_the_limit_all_charged(struct ibv_pd *pd, struct dmabuf *buf)
-{
-	become_limited(SIZE - PAGE);
-	child_expect(pd, buf, PLAIN, ENOMEM);
-	child_probe(pd, buf, ENOMEM);
-	child_expect(pd, buf, PINNED, ENOMEM);
-}
-
-static void no_limit_all_charged(struct ibv_pd *pd, struct dmabuf *buf)
-{
-	become_limited(0);
-	child_expect(pd, buf, PLAIN, EPERM);
-	child_probe(pd, buf, EPERM);
-}
-
-static void within_the_limit_all_charged(struct ibv_pd *pd, struct dmabuf *buf)
-{
-	become_limited(SIZE);
-	child_expect(pd, buf, PLAIN, 0);
-	child_probe(pd, buf, 0);
-	child_expect(pd, buf, PINNED, 0);
-}
-
-static void limits(void **state)
-{
-	struct fixture *f = *state;
-	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
-
-	in_child(over_the_limit, buf);
-	parameter_set(CHARGE_ALL, "Y");
-	in_child(over_the_limit_all_charged, buf);
-	in_child(no_limit_all_charged, buf);
-	in_child(within_the_limit_all_charged, buf);
-	parameter_set(CHARGE_ALL, "N");
-	in_child(over_the_limit, buf);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		POLICY_TEST(who_may_pin),	  POLICY_TEST(reported),
-		POLICY_TEST(wrong_values),	  POLICY_TEST(not_for_everybody),
-		POLICY_TEST(existing_regions),	  POLICY_TEST(who_is_charged),
-		POLICY_TEST(switched_in_between), POLICY_TEST(limits),
+		PARAMETERS_TEST(who_may_pin),	   PARAMETERS_TEST(reported),
+		PARAMETERS_TEST(wrong_values),	   PARAMETERS_TEST(not_for_everybody),
+		PARAMETERS_TEST(existing_regions),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, child_group_setup, NULL);
