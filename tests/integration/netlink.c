@@ -8,14 +8,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <netlink/attr.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <rdma/rdma_netlink.h>
-
 #include "fixture.h"
+#include "lock.h"
+#include "rdma_netlink.h"
 #include "rdma_tool.h"
-#include "test.h"
+#include "test_exporter.h"
 
 #define SIZE (16 * PAGE)
 
@@ -27,13 +24,14 @@ static void assert_number(const char *text, uint64_t number)
 	assert_string_equal(text, expected);
 }
 
-static void check_shown(struct ibv_mr *mr)
+static void check_shown(struct ibv_mr *mr, uint64_t charged)
 {
 	struct ibv_ext_dmabuf_mr_info info;
 	struct shown_mr shown;
 	enum shown_to whom;
 
-	assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
+	info = query_mr(mr);
+	assert_int_equal(info.charged, charged);
 	assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_LIVE);
 	assert_int_equal(info.placement, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
 	for (whom = SHOWN_TO_ADMIN; whom <= SHOWN_TO_NOBODY; whom++) {
@@ -41,7 +39,7 @@ static void check_shown(struct ibv_mr *mr)
 		assert_string_equal(shown.mode, "pinned");
 		assert_string_equal(shown.state, "live");
 		assert_string_equal(shown.placement, "system");
-		assert_number(shown.charged, info.charged);
+		assert_number(shown.charged, charged);
 		if (whom == SHOWN_TO_ADMIN) {
 			assert_number(shown.inode, info.dmabuf_inode);
 			assert_number(shown.size, info.dmabuf_size);
@@ -64,13 +62,12 @@ static void shown_as_queried(void **state)
 
 		plain = ibv_reg_dmabuf_mr(f->pd, 0, PAGE + 1, 0, buf->fd, ACCESS_ALL);
 		assert_non_null(plain);
-		check_shown(plain);
+		check_shown(plain, 0);
 		pinned = register_pinned(f->pd, buf, PAGE, 2 * PAGE - 1, PAGE, ACCESS_ALL);
-		check_shown(pinned);
-		/* they share the charge now */
-		check_shown(plain);
+		check_shown(pinned, SIZE);
+		check_shown(plain, 0);
 		deregister(pinned);
-		check_shown(plain);
+		check_shown(plain, 0);
 		deregister(plain);
 	}
 }
@@ -97,81 +94,90 @@ static void ordinary_mr(void **state)
 	free(memory);
 }
 
+/* A list tells the administrator which dma-buf it is; the answer for one MR tells nobody. */
+static void one_by_its_number(void **state)
+{
+	struct fixture *f = *state;
+	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
+	struct ibv_mr *mr = register_pinned(f->pd, buf, 0, PAGE + 1, 0, ACCESS_ALL);
+	struct ibv_ext_dmabuf_mr_info info = query_mr(mr);
+	struct rdma_netlink netlink;
+	struct netlink_mr listed, one;
+
+	rdma_netlink_open(&netlink, DEVICE);
+	rdma_netlink_find_mr(&netlink, PAGE + 1, &listed);
+	assert_true(listed.has_inode && listed.has_size);
+	assert_int_equal(listed.inode, info.dmabuf_inode);
+	assert_int_equal(listed.size, SIZE);
+
+	assert_errno(rdma_netlink_get_mr(&netlink, listed.number, &one), 0, "one MR");
+	assert_int_equal(one.number, listed.number);
+	assert_int_equal(one.length, PAGE + 1);
+	assert_string_equal(one.mode, "pinned");
+	assert_string_equal(one.state, "live");
+	assert_string_equal(one.placement, "system");
+	assert_true(one.has_charged);
+	assert_int_equal(one.charged, SIZE);
+	assert_false(one.has_inode || one.has_size);
+
+	deregister(mr);
+	assert_errno(rdma_netlink_get_mr(&netlink, listed.number, &one), ENOENT,
+		     "an MR that is gone");
+	rdma_netlink_close(&netlink);
+}
+
+/* A busy exporter makes nobody wait who only looks. */
+static void while_an_exporter_is_busy(void **state)
+{
+	struct fixture *f = *state;
+	struct dmabuf buf = { .size = SIZE };
+	int dev = open_exporter();
+	struct rdma_netlink netlink;
+	struct exporter_lock lock;
+	struct netlink_mr listed, one;
+	struct shown_mr shown;
+	struct ibv_mr *mr;
+	int err;
+
+	buf.fd = make_buffer(dev, (struct dmabuf_test_create){ .mode = DMABUF_TEST_DYNAMIC,
+							       .size = SIZE });
+	mr = register_pinned(f->pd, &buf, 0, PAGE + 1, 0, ACCESS_ALL);
+	rdma_netlink_open(&netlink, DEVICE);
+	assert_errno(exporter_lock(&lock, buf.fd), 0, "lock");
+	rdma_netlink_find_mr(&netlink, PAGE + 1, &listed);
+	err = rdma_netlink_get_mr(&netlink, listed.number, &one);
+	rdma_tool_show_mr(PAGE + 1, SHOWN_TO_ADMIN, &shown);
+	assert_true(exporter_unlock(&lock));
+
+	assert_errno(err, 0, "one MR");
+	assert_string_equal(listed.placement, "system");
+	assert_string_equal(one.placement, "system");
+	assert_string_equal(shown.placement, "system");
+	rdma_netlink_close(&netlink);
+	deregister(mr);
+	assert_idle(dev, buf.fd);
+	close(buf.fd);
+	close(dev);
+}
+
 /* What one dump found */
 struct dump {
 	unsigned int mrs;
 	unsigned int dmabufs;
-	int device; /* index, or -1 */
 };
 
-static bool is_driver_string(struct nlattr *attr, const char *text)
+static void count_mr(const struct netlink_mr *mr, void *arg)
 {
-	return attr && nla_type(attr) == RDMA_NLDEV_ATTR_DRIVER_STRING && !nla_strcmp(attr, text);
-}
-
-static bool has_mode(struct nlattr *entry)
-{
-	struct nlattr *driver = nla_find(nla_data(entry), nla_len(entry), RDMA_NLDEV_ATTR_DRIVER);
-	int left = driver ? nla_len(driver) : 0;
-	struct nlattr *key, *value;
-
-	if (!driver)
-		return false;
-	key = nla_data(driver);
-	if (!nla_ok(key, left))
-		return false;
-	value = nla_next(key, &left);
-	return nla_ok(value, left) && is_driver_string(key, "dmabuf_mode") &&
-	       is_driver_string(value, "pinned");
-}
-
-static int count_mrs(struct nl_msg *msg, void *arg)
-{
-	struct nlattr *table = nlmsg_find_attr(nlmsg_hdr(msg), 0, RDMA_NLDEV_ATTR_RES_MR);
-	struct dump *dump = arg;
-	struct nlattr *entry;
-	int left;
-
-	if (!table)
-		return NL_OK;
-	for (entry = nla_data(table), left = nla_len(table); nla_ok(entry, left);
-	     entry = nla_next(entry, &left)) {
-		dump->mrs++;
-		dump->dmabufs += has_mode(entry);
-	}
-	return NL_OK;
-}
-
-static int find_device(struct nl_msg *msg, void *arg)
-{
-	struct nlattr *name = nlmsg_find_attr(nlmsg_hdr(msg), 0, RDMA_NLDEV_ATTR_DEV_NAME);
-	struct nlattr *index = nlmsg_find_attr(nlmsg_hdr(msg), 0, RDMA_NLDEV_ATTR_DEV_INDEX);
 	struct dump *dump = arg;
 
-	if (name && index && !nla_strcmp(name, DEVICE))
-		dump->device = nla_get_u32(index);
-	return NL_OK;
+	dump->mrs++;
+	dump->dmabufs += !strcmp(mr->mode, "pinned");
 }
 
-static void request_dump(struct nl_sock *sock, int command, nl_recvmsg_msg_cb_t callback,
-			 struct dump *dump)
+static void dump_mrs(struct rdma_netlink *netlink, struct dump *dump)
 {
-	struct nl_msg *msg;
-
-	msg = nlmsg_alloc_simple(RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, command), NLM_F_DUMP);
-	assert_non_null(msg);
-	if (dump->device >= 0)
-		assert_int_equal(nla_put_u32(msg, RDMA_NLDEV_ATTR_DEV_INDEX, dump->device), 0);
-	assert_int_equal(nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, callback, dump), 0);
-	assert_true(nl_send_auto(sock, msg) >= 0);
-	nlmsg_free(msg);
-	assert_int_equal(nl_recvmsgs_default(sock), 0);
-}
-
-static void dump_mrs(struct nl_sock *sock, struct dump *dump)
-{
-	dump->mrs = dump->dmabufs = 0;
-	request_dump(sock, RDMA_NLDEV_CMD_RES_MR_GET, count_mrs, dump);
+	*dump = (struct dump){};
+	rdma_netlink_dump_mrs(netlink, count_mr, dump);
 }
 
 struct job {
@@ -211,26 +217,21 @@ static void *come_and_go(void *arg)
 static void dumped_while_they_come_and_go(void **state)
 {
 	struct fixture *f = *state;
-	struct dump dump = { .device = -1 };
+	struct rdma_netlink netlink;
 	struct job jobs[THREADS] = {};
 	pthread_t threads[THREADS];
 	struct ibv_mr *kept[KEPT];
 	atomic_bool stop = false;
 	unsigned int i, dumps;
 	bool bad = false;
-	struct nl_sock *sock;
 	struct usage before;
 	struct dmabuf *buf;
+	struct dump dump;
 	time_t end;
 
 	buf = fixture_buffer(f, UDMABUF, SIZE);
 	usage_read(&before);
-	sock = nl_socket_alloc();
-	assert_non_null(sock);
-	nl_socket_disable_auto_ack(sock);
-	assert_int_equal(nl_connect(sock, NETLINK_RDMA), 0);
-	request_dump(sock, RDMA_NLDEV_CMD_GET, find_device, &dump);
-	assert_true(dump.device >= 0);
+	rdma_netlink_open(&netlink, DEVICE);
 
 	/* so many that a dump takes several messages */
 	for (i = 0; i < KEPT; i++)
@@ -246,7 +247,7 @@ static void dumped_while_they_come_and_go(void **state)
 
 	end = time(NULL) + DUMP_SECONDS;
 	for (dumps = 0; !bad && time(NULL) < end; dumps++) {
-		dump_mrs(sock, &dump);
+		dump_mrs(&netlink, &dump);
 		/* When one goes between two messages, another may be left out. */
 		bad = !dump.dmabufs || dump.mrs != dump.dmabufs;
 	}
@@ -255,10 +256,10 @@ static void dumped_while_they_come_and_go(void **state)
 		pthread_join(threads[i], NULL);
 	if (bad)
 		fail_msg("%u MRs, %u over dma-bufs", dump.mrs, dump.dmabufs);
-	dump_mrs(sock, &dump);
+	dump_mrs(&netlink, &dump);
 	assert_int_equal(dump.mrs, KEPT);
 	assert_int_equal(dump.dmabufs, KEPT);
-	nl_socket_free(sock);
+	rdma_netlink_close(&netlink);
 	for (i = 0; i < THREADS; i++)
 		assert_errno(jobs[i].err, 0, "thread %u", i);
 	print_message("%u dumps, %u and %u registrations\n", dumps, jobs[0].rounds, jobs[1].rounds);
@@ -274,6 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(shown_as_queried),
 		TEST(ordinary_mr),
+		TEST(one_by_its_number),
+		TEST(while_an_exporter_is_busy),
 		TEST(dumped_while_they_come_and_go),
 	};
 
