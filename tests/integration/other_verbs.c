@@ -66,8 +66,8 @@ static void bits_on_rereg_of_an_ordinary_region(void **state)
 	munmap(anon, 4 * PAGE);
 }
 
-/* A region that was asked to become something else is still what it was. */
-static void rereg(void **state)
+/* A region that was asked to become something else, and refused, is still what it was. */
+static void rereg_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct rc_pair *pair = fixture_pair(f);
@@ -87,25 +87,24 @@ static void rereg(void **state)
 	area_init(&expected, source, 1);
 
 	for (pinned = 0; pinned < 2; pinned++) {
-		uint32_t bits = pinned ? IBV_EXT_ACCESS_DMABUF_PINNED : 0;
-
-		mr = ibv_reg_dmabuf_mr(f->pd, 0, 4 * PAGE, 0, buf->fd, ACCESS_ALL | bits);
-		assert_non_null(mr);
+		mr = register_with_bits(f->pd, buf, pinned ? IB_UVERBS_ACCESS_DMABUF_PINNED : 0);
 		area_init(&area, buf, 2 + pinned);
-		memset(&before, 0, sizeof(before));
-		memset(&after, 0, sizeof(after));
-		assert_errno(ibv_ext_query_dmabuf_mr(mr, &before), 0, "query");
+		before = query_mr(mr);
 		usage_read(&held);
 
 		for (flags = 1; flags <= REREG_ALL; flags++) {
-			assert_errno(raw_rereg_mr(f->context->cmd_fd, mr->handle, flags, anon,
-						  4 * PAGE, other->handle, ACCESS_ALL),
-				     EOPNOTSUPP, "REREG_MR with flags %#x", flags);
 			/* libibverbs does not even ask the kernel */
 			errno = 0;
 			assert_int_equal(ibv_rereg_mr(mr, flags, other, anon, 4 * PAGE, ACCESS_ALL),
 					 IBV_REREG_MR_ERR_INPUT);
 			assert_errno(errno, EINVAL, "ibv_rereg_mr with flags %#x", flags);
+
+			/* What else a driver can do for a plain region is up to it. */
+			if (!pinned && !(flags & IBV_REREG_MR_CHANGE_TRANSLATION))
+				continue;
+			assert_errno(raw_rereg_mr(f->context->cmd_fd, mr->handle, flags, anon,
+						  4 * PAGE, other->handle, ACCESS_ALL),
+				     EOPNOTSUPP, "REREG_MR with flags %#x", flags);
 			assert_errno(raw_rereg_mr(f->context->cmd_fd, mr->handle, flags, anon,
 						  4 * PAGE, other->handle,
 						  ACCESS_ALL | IB_UVERBS_ACCESS_DMABUF_PINNED),
@@ -113,7 +112,7 @@ static void rereg(void **state)
 		}
 		assert_usage(&held, "after all kinds of rereg");
 
-		assert_errno(ibv_ext_query_dmabuf_mr(mr, &after), 0, "query");
+		after = query_mr(mr);
 		assert_memory_equal(&before, &after, sizeof(after));
 		assert_int_equal(
 			rc_write(pair, (struct rc_bytes){ .length = 3 * PAGE, .key = from->lkey },
@@ -129,6 +128,59 @@ static void rereg(void **state)
 	deregister(from);
 	assert_int_equal(ibv_dealloc_pd(other), 0);
 	munmap(anon, 4 * PAGE);
+}
+
+/*
+ * The driver's own answer: it cannot, and nothing has changed; or it can, and it
+ * has. Never does the region get a right that the descriptor had not.
+ */
+static void rereg_of_a_plain_region(void **state)
+{
+	struct fixture *f = *state;
+	struct rc_pair *pair = fixture_pair(f);
+	struct dmabuf *source = fixture_buffer(f, UDMABUF, PAGE);
+	struct ibv_mr *mr, *from = register_all(f->pd, source);
+	struct rc_bytes bytes = { .length = PAGE, .key = from->lkey };
+	const uint8_t zeroes[PAGE] = {};
+	int read_only, status, err;
+
+	memset(source->map, 0x35, PAGE);
+	for (read_only = 0; read_only < 2; read_only++) {
+		struct dmabuf *buf = read_only ? fixture_read_only_buffer(f, PAGE) :
+						 fixture_buffer(f, SYSTEM_HEAP, PAGE);
+
+		mr = ibv_reg_dmabuf_mr(f->pd, 0, PAGE, 0, buf->fd, ACCESS_READ);
+		assert_non_null(mr);
+		err = raw_rereg_mr(f->context->cmd_fd, mr->handle, IBV_REREG_MR_CHANGE_ACCESS, NULL,
+				   0, 0, ACCESS_ALL);
+		if (err != EOPNOTSUPP)
+			assert_errno(err, read_only ? EACCES : 0, "REREG_MR");
+		status = rc_write(pair, bytes, 0, mr->rkey);
+		assert_int_equal(status, err ? IBV_WC_REM_ACCESS_ERR : IBV_WC_SUCCESS);
+		assert_memory_equal(buf->map, err ? zeroes : source->map, PAGE);
+		assert_errno(rc_pair_reset(pair), 0, "connecting again");
+		deregister(mr);
+	}
+	deregister(from);
+}
+
+/* Also the driver's own, and the MR is then of the other PD, or still of its own. */
+static void another_pd_for_a_plain_region(void **state)
+{
+	struct fixture *f = *state;
+	struct dmabuf *buf = fixture_buffer(f, UDMABUF, PAGE);
+	struct ibv_mr *mr = register_with_bits(f->pd, buf, 0);
+	struct ibv_pd *other = ibv_alloc_pd(f->context);
+	int err;
+
+	assert_non_null(other);
+	err = raw_rereg_mr(f->context->cmd_fd, mr->handle, IBV_REREG_MR_CHANGE_PD, NULL, 0,
+			   other->handle, 0);
+	if (err != EOPNOTSUPP)
+		assert_errno(err, 0, "REREG_MR");
+	assert_errno(ibv_dealloc_pd(err ? f->pd : other), EBUSY, "the PD that has the MR");
+	deregister(mr);
+	assert_int_equal(ibv_dealloc_pd(other), 0);
 }
 
 /* Windows are not offered: the right to bind one is no right of such a region. */
@@ -263,7 +315,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(bits_on_ordinary_registrations),
 		TEST(bits_on_rereg_of_an_ordinary_region),
-		TEST(rereg),
+		TEST(rereg_refused),
+		TEST(rereg_of_a_plain_region),
+		TEST(another_pd_for_a_plain_region),
 		TEST(window_by_the_provider),
 		TEST(window_by_the_kernel),
 		TEST(pd_in_use),
