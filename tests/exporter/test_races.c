@@ -16,6 +16,7 @@
 #include "child.h"
 #include "common.h"
 #include "fixture.h"
+#include "link.h"
 
 #define SIZE (16 * PAGE)
 #define THREADS 2
@@ -301,38 +302,6 @@ static void test_revokes_at_once(void **state)
 	close(fd);
 }
 
-static void get_netdev(char *name, size_t size)
-{
-	int fd = open("/sys/class/infiniband/" DEVICE "/parent", O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-
-	assert_true(fd >= 0);
-	length = read(fd, name, size - 1);
-	close(fd);
-	assert_true(length > 1);
-	name[length - 1] = '\0';
-}
-
-static pid_t start_delete(void)
-{
-	pid_t pid = fork();
-
-	assert_true(pid >= 0);
-	if (!pid) {
-		execlp("rdma", "rdma", "link", "delete", DEVICE, NULL);
-		_exit(127);
-	}
-	return pid;
-}
-
-static void add_device(const char *netdev)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rdma link add " DEVICE " type rxe netdev %s", netdev);
-	assert_int_equal(system(command), 0);
-}
-
 enum end {
 	END_BY_ITSELF,
 	END_KILLED,
@@ -347,10 +316,9 @@ static void remove_device(struct state *s, int fd, enum end end)
 {
 	pid_t user, delete;
 	double revoked = seconds() + 1;
-	int status;
 
 	user = start_process(fd, 0);
-	delete = start_delete();
+	delete = link_start_delete();
 	do {
 		take_back(s, fd);
 		OK(exporter_unrevoke(s->dev, fd));
@@ -363,10 +331,8 @@ static void remove_device(struct state *s, int fd, enum end end)
 	else
 		progress->stop = true;
 	revoke_until_gone(s, fd, user, end == END_KILLED);
-	assert_int_equal(waitpid(delete, &status, 0), delete);
-	assert_int_equal(status, 0);
+	link_wait_for_delete(delete);
 	assert_idle(s, fd);
-	assert_int_equal(access("/sys/class/infiniband/" DEVICE, F_OK), -1);
 }
 
 static int unload(const char *module)
@@ -408,13 +374,13 @@ static void test_driver_removal(void **state)
 	char netdev[32];
 	int fd, round;
 
-	get_netdev(netdev, sizeof(netdev));
+	link_netdev(netdev, sizeof(netdev));
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
 	usage_read(&before);
 	for (round = 0; round < 3; round++) {
 		remove_driver(s, fd, round * 3001);
 		assert_int_equal(system("modprobe rdma_rxe"), 0);
-		add_device(netdev);
+		link_add(netdev);
 		assert_usage(&before, "after the driver was removed and added");
 	}
 	close(fd);
@@ -428,15 +394,81 @@ static void test_device_removal(void **state)
 	enum end end;
 	int fd, round;
 
-	get_netdev(netdev, sizeof(netdev));
+	link_netdev(netdev, sizeof(netdev));
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
 	usage_read(&before);
 	for (round = 0; round < 2; round++) {
 		for (end = 0; end < NUM_ENDS; end++) {
 			remove_device(s, fd, end);
-			add_device(netdev);
+			link_add(netdev);
 			assert_usage(&before, "after the device was removed and added");
 		}
+	}
+	close(fd);
+}
+
+/* Registers in every way, and keeps what is revoked then until it ends, by itself or not. */
+static pid_t start_holder(int fd)
+{
+	static const uint32_t bits[] = { 0, IBV_EXT_ACCESS_DMABUF_PINNED,
+					 IBV_EXT_ACCESS_DMABUF_PINNED |
+						 IBV_EXT_ACCESS_DMABUF_ALLOW_REVOKE };
+	pid_t pid;
+
+	progress->rounds = 0;
+	progress->stop = false;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct ibv_context *context = open_device();
+		struct ibv_pd *pd = context ? ibv_alloc_pd(context) : NULL;
+		unsigned int i;
+
+		child_check(pd, "no device");
+		for (i = 0; i < ARRAY_SIZE(bits); i++)
+			child_check(ibv_reg_dmabuf_mr(pd, 0, SIZE, 0, fd, ACCESS_ALL | bits[i]),
+				    "registration: %s", strerrorname(errno));
+		progress->rounds++;
+		while (!progress->stop)
+			sleep_ms(1);
+		_exit(0);
+	}
+	while (!progress->rounds && !has_ended(pid))
+		sleep_ms(1);
+	return pid;
+}
+
+/* The regions are dead, but the device still has them. */
+static void test_device_removal_with_dead_regions(void **state)
+{
+	struct state *s = *state;
+	pid_t holder, delete;
+	struct usage before;
+	char netdev[32];
+	enum end end;
+	int fd, status;
+
+	link_netdev(netdev, sizeof(netdev));
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	for (end = 0; end < NUM_ENDS; end++) {
+		holder = start_holder(fd);
+		take_back(s, fd);
+		delete = link_start_delete();
+		/* A dead region is not brought back by this, and is not in the way. */
+		OK(exporter_unrevoke(s->dev, fd));
+		take_back(s, fd);
+		if (end == END_KILLED)
+			assert_int_equal(kill(holder, SIGKILL), 0);
+		else
+			progress->stop = true;
+		assert_int_equal(waitpid(holder, &status, 0), holder);
+		check_end(status, end == END_KILLED);
+		link_wait_for_delete(delete);
+		assert_idle(s, fd);
+		link_add(netdev);
+		assert_usage(&before, "after the device was removed and added");
+		OK(exporter_unrevoke(s->dev, fd));
 	}
 	close(fd);
 }
@@ -444,9 +476,12 @@ static void test_device_removal(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_killed),	     EXPORTER_TEST(test_exit),
-		EXPORTER_TEST(test_revokes_at_once), EXPORTER_TEST(test_device_removal),
+		EXPORTER_TEST(test_killed),
+		EXPORTER_TEST(test_exit),
+		EXPORTER_TEST(test_revokes_at_once),
+		EXPORTER_TEST(test_device_removal),
 		EXPORTER_TEST(test_driver_removal),
+		EXPORTER_TEST(test_device_removal_with_dead_regions),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);
