@@ -241,33 +241,6 @@ static int probes_teardown(void **state)
 	return teardown_rdma(state);
 }
 
-/* A fence that does not signal: one more way, of 30 s. */
-static void test_time_out(void **state)
-{
-	static const uint32_t bits[] = { PLAIN };
-	struct scene scene = { .s = *state };
-	struct raw_region region = { .length = SIZE, .access = ACCESS_ALL | PINNED };
-	struct ib_uverbs_dmabuf_probe result;
-	struct usage before;
-
-	region.fd = scene.fd = create(scene.s, DMABUF_TEST_DYNAMIC, SIZE);
-	usage_read(&before);
-	OK(exporter_fence(scene.s->dev, scene.fd, DMABUF_TEST_NEVER));
-	OK(raw_probe_dmabuf(scene.s->rdma.context->cmd_fd, &region, &result, sizeof(result)));
-	assert_errno(result.err, ETIMEDOUT, "probe");
-	assert_int_equal(result.reason, IB_UVERBS_DMABUF_REASON_TIMED_OUT);
-	assert_idle(scene.s, scene.fd);
-	assert_usage(&before, "after a probe that timed out");
-
-	OK(exporter_signal(scene.s->dev, scene.fd));
-	set_scene(&scene, bits, ARRAY_SIZE(bits));
-	OK(raw_probe_dmabuf(scene.s->rdma.context->cmd_fd, &region, &result, sizeof(result)));
-	assert_errno(result.err, 0, "probe");
-	check_scene(&scene, "after a probe");
-	clear_scene(&scene);
-	close(scene.fd);
-}
-
 static void child_expect(struct ibv_pd *pd, int fd, uint32_t bits, int err)
 {
 	struct raw_region region = { .fd = fd, .length = SIZE, .access = ACCESS_ALL | bits };
@@ -318,7 +291,6 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_probes, setup_rdma, probes_teardown),
-		RDMA_TEST(test_time_out),
 		EXPORTER_TEST(test_memory_limit),
 	};
 

@@ -115,6 +115,36 @@ static void test_wrong_requests(void **state)
 	close(fd);
 }
 
+/* This device honours whatever access a dma-buf can be registered with. */
+static void test_access(void **state)
+{
+	static const uint32_t accesses[] = {
+		0,
+		IBV_ACCESS_LOCAL_WRITE,
+		IBV_ACCESS_REMOTE_READ,
+		IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE,
+		IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_ATOMIC,
+		IBV_ACCESS_RELAXED_ORDERING,
+		ACCESS_ALL | IBV_ACCESS_RELAXED_ORDERING,
+	};
+	static const uint32_t bits[] = { 0, PINNED, PINNED | ALLOW_REVOKE };
+	struct state *s = *state;
+	struct raw_region region;
+	size_t i, j;
+	int fd;
+
+	fd = create(s, DMABUF_TEST_DYNAMIC, SIZE);
+	region = all_of(&s->rdma, fd);
+	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
+		for (j = 0; j < ARRAY_SIZE(bits); j++) {
+			region.access = accesses[i] | bits[j];
+			EXPECT(s, &region, 0, NONE, "an access that is honoured");
+		}
+	}
+	assert_idle(s, fd);
+	close(fd);
+}
+
 /* Then the dma-buf is looked at, before its exporter is asked. */
 static void test_wrong_buffers(void **state)
 {
@@ -288,6 +318,48 @@ static void test_refused(void **state)
 		expect_if_failing(s, fd, DMABUF_TEST_OP_PIN, others[i].err, others[i].reason);
 	}
 	EXPECT_EACH(s, fd, 0, NONE, "nothing");
+	assert_idle(s, fd);
+	close(fd);
+}
+
+/*
+ * One without a pin operation. It has no way to take memory back from those who
+ * have it, so what it says is not that.
+ */
+static void test_static_refused(void **state)
+{
+	static const struct {
+		int err;
+		enum ib_uverbs_dmabuf_reason reason;
+	} errors[] = {
+		{ ENODEV, IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH },
+		{ EPERM, IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH },
+		{ EXDEV, IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH },
+		{ EIO, IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH },
+		{ ENOMEM, IB_UVERBS_DMABUF_REASON_NO_MEMORY },
+		{ ETIMEDOUT, IB_UVERBS_DMABUF_REASON_TIMED_OUT },
+	};
+	struct dmabuf_test_revoke result;
+	struct state *s = *state;
+	size_t i;
+	int fd;
+
+	fd = create(s, DMABUF_TEST_STATIC, SIZE);
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		expect_if_failing(s, fd, DMABUF_TEST_OP_ATTACH, errors[i].err, errors[i].reason);
+	EXPECT_EACH(s, fd, 0, NONE, "nothing");
+	assert_idle(s, fd);
+	close(fd);
+
+	/* As vfio-pci on 6.12 would be, if its memory could be reached by the CPU. */
+	fd = create_args(s, (struct dmabuf_test_create){
+				    .mode = DMABUF_TEST_REVOKING,
+				    .flags = DMABUF_TEST_NO_PIN,
+				    .size = SIZE,
+			    });
+	EXPECT_EACH(s, fd, 0, NONE, "memory that is there");
+	OK(exporter_revoke(s->dev, fd, 5000, &result));
+	EXPECT_EACH(s, fd, ENODEV, EXPORTER_REFUSED_ATTACH, "memory that is gone");
 	assert_idle(s, fd);
 	close(fd);
 }
@@ -562,10 +634,12 @@ static int run(void)
 {
 	const struct CMUnitTest tests[] = {
 		RDMA_TEST(test_wrong_requests),
+		RDMA_TEST(test_access),
 		RDMA_TEST(test_wrong_buffers),
 		cmocka_unit_test_setup_teardown(test_policy, setup_rdma, policy_teardown),
 		EXPORTER_TEST(test_memory_limit),
 		RDMA_TEST(test_refused),
+		RDMA_TEST(test_static_refused),
 		RDMA_TEST(test_static_attach_refused),
 		RDMA_TEST(test_conflict),
 		RDMA_TEST(test_no_cpu_access),
