@@ -473,6 +473,70 @@ static void test_device_removal_with_dead_regions(void **state)
 	close(fd);
 }
 
+/* Joins a region that pays, and pays as well, until the exporter has taken the memory back. */
+struct joiner {
+	pthread_t thread;
+	struct rdma *rdma;
+	int fd;
+	unsigned int joined;
+	int err;
+};
+
+static void *joiner_main(void *arg)
+{
+	struct joiner *j = arg;
+	struct ibv_mr *mr;
+
+	while ((mr = rdma_try_register(j->rdma, j->fd))) {
+		j->joined++;
+		j->err = ibv_dereg_mr(mr);
+		if (j->err)
+			return NULL;
+	}
+	j->err = errno == ENODEV ? 0 : errno;
+	return NULL;
+}
+
+/* Who comes while it is taken back does not have it charged again. */
+static void test_charge_of_a_dead_region(void **state)
+{
+	struct joiner joiners[THREADS] = {};
+	unsigned int rounds = 0, joined = 0;
+	struct ibv_ext_dmabuf_mr_info info;
+	struct state *s = *state;
+	struct ibv_mr *mr;
+	double end;
+	int fd, i;
+
+	fd = create(s, DMABUF_TEST_REVOKING, RDMA_TEST_SIZE);
+	s->rdma.pin_flags = IBV_EXT_DMABUF_PIN_ALLOW_REVOKE;
+	for (end = race_end(RACE_SECONDS); seconds() < end; rounds++) {
+		mr = rdma_register(&s->rdma, fd);
+		for (i = 0; i < THREADS; i++) {
+			joiners[i] = (struct joiner){ .rdma = &s->rdma, .fd = fd };
+			assert_int_equal(pthread_create(&joiners[i].thread, NULL, joiner_main,
+							&joiners[i]),
+					 0);
+		}
+		usleep(rounds * 331 % 3000);
+		take_back(s, fd);
+		for (i = 0; i < THREADS; i++) {
+			assert_int_equal(pthread_join(joiners[i].thread, NULL), 0);
+			assert_errno(joiners[i].err, 0, "thread %d", i);
+			joined += joiners[i].joined;
+		}
+		info = query_mr(mr);
+		OK(ibv_dereg_mr(mr));
+		assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_REVOKED);
+		if (info.charged)
+			fail_msg("charged for a dead region after %u revokes", rounds + 1);
+		assert_idle(s, fd);
+		OK(exporter_unrevoke(s->dev, fd));
+	}
+	print_message("%u revokes, %u regions joined\n", rounds, joined);
+	close(fd);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -481,6 +545,7 @@ static int run(void)
 		EXPORTER_TEST(test_revokes_at_once),
 		EXPORTER_TEST(test_device_removal),
 		EXPORTER_TEST(test_driver_removal),
+		RDMA_TEST(test_charge_of_a_dead_region),
 		EXPORTER_TEST(test_device_removal_with_dead_regions),
 	};
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
- * What RDMA netlink tells of regions for DMA while their exporter is busy. Where
- * the memory is has to be known by then: finding out takes the exporter's lock.
+ * What RDMA netlink tells of regions for DMA while their exporter is busy. To find
+ * out where the memory is takes the exporter's lock, so netlink never does; it
+ * tells what the owner's query, or a region that has to be peer to peer, found.
  */
 #include <unistd.h>
 
@@ -11,21 +12,13 @@
 
 #define SIZE (16 * PAGE)
 
-static void told_while_busy(struct test *t, enum dmabuf_test_memory memory, uint32_t pin_flags,
-			    const char *placement)
+static void check_told(int fd, const char *placement)
 {
 	struct netlink_mr listed, one;
 	struct rdma_netlink netlink;
 	struct exporter_lock lock;
-	struct ibv_mr *mr;
-	int fd, err;
+	int err;
 
-	fd = create_args(&t->s, (struct dmabuf_test_create){
-					.mode = DMABUF_TEST_REVOKING,
-					.memory = memory,
-					.size = SIZE,
-				});
-	mr = register_part(t, fd, 0, SIZE, 0, pin_flags);
 	rdma_netlink_open(&netlink, EDU_IB_VERBS_DEVICE);
 	OK(exporter_lock(&lock, fd));
 	rdma_netlink_find_mr(&netlink, SIZE, &listed);
@@ -40,6 +33,23 @@ static void told_while_busy(struct test *t, enum dmabuf_test_memory memory, uint
 	assert_int_equal(listed.charged, SIZE);
 	assert_true(listed.has_inode && listed.has_size);
 	assert_string_equal(one.placement, placement);
+}
+
+static void told_while_busy(struct test *t, enum dmabuf_test_memory memory, uint32_t pin_flags,
+			    const char *placement)
+{
+	struct ibv_mr *mr;
+	int fd;
+
+	fd = create_args(&t->s, (struct dmabuf_test_create){
+					.mode = DMABUF_TEST_REVOKING,
+					.memory = memory,
+					.size = SIZE,
+				});
+	mr = register_part(t, fd, 0, SIZE, 0, pin_flags);
+	check_told(fd, pin_flags & REQUIRE_P2P ? placement : "unknown");
+	mr_info(mr);
+	check_told(fd, placement);
 	OK(ibv_dereg_mr(mr));
 	assert_idle(&t->s, fd);
 	close(fd);

@@ -131,8 +131,6 @@ static void test_failing_operations(void **state)
 		ROW(STATIC, ATTACH, ENOMEM, NO_MEMORY),
 		ROW(STATIC, ATTACH, ETIMEDOUT, TIMED_OUT),
 		ROW(STATIC, MAP, EINVAL, MAP_FAILED),
-		/* There is a path, so this is about something else. */
-		ROW(STATIC, MAP, EPERM, MAP_FAILED),
 		ROW(STATIC, MAP, ENODEV, MAP_FAILED),
 		ROW(STATIC, MAP, ENOMEM, NO_MEMORY),
 		ROW(DYNAMIC, ATTACH, EXDEV, EXPORTER_REFUSED_ATTACH),
