@@ -120,7 +120,8 @@ void rc_pair_destroy(struct rc_pair *pair)
 	memset(pair, 0, sizeof(*pair));
 }
 
-int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
+int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
+				struct ibv_comp_channel *channel)
 {
 	int err;
 
@@ -129,8 +130,8 @@ int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
 	if (err)
 		return err;
 
-	pair->requester_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, NULL, 0);
-	pair->responder_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, NULL, 0);
+	pair->requester_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, channel, 0);
+	pair->responder_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, channel, 0);
 	if (!pair->requester_cq || !pair->responder_cq)
 		goto err_errno;
 	pair->requester = create_qp(pd, pair->requester_cq);
@@ -146,6 +147,11 @@ err_errno:
 	err = errno;
 	rc_pair_destroy(pair);
 	return err;
+}
+
+int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
+{
+	return rc_pair_create_with_channel(pair, pd, NULL);
 }
 
 static void drain(struct ibv_cq *cq)
@@ -208,6 +214,11 @@ static int wait_for(struct ibv_cq *cq)
 int rc_wait(struct rc_pair *pair)
 {
 	return wait_for(pair->requester_cq);
+}
+
+int rc_wait_responder(struct rc_pair *pair)
+{
+	return wait_for(pair->responder_cq);
 }
 
 static int execute(struct rc_pair *pair, struct rc_bytes local, struct ibv_send_wr *wr)

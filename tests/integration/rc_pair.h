@@ -32,6 +32,9 @@ struct rc_bytes {
 
 /* 0 or an errno value */
 int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd);
+/* Both CQs have their events in @channel. */
+int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
+				struct ibv_comp_channel *channel);
 void rc_pair_destroy(struct rc_pair *pair);
 
 /* Connect again after an operation failed. */
@@ -53,8 +56,9 @@ int rc_fetch_add(struct rc_pair *pair, struct rc_bytes old, uint64_t at, uint32_
 int rc_compare_swap(struct rc_pair *pair, struct rc_bytes old, uint64_t at, uint32_t rkey,
 		    uint64_t compare, uint64_t swap);
 
-/* Wait for the requester's next completion. */
+/* Wait for the requester's next completion, or the responder's. */
 int rc_wait(struct rc_pair *pair);
+int rc_wait_responder(struct rc_pair *pair);
 
 const char *rc_status_str(int status);
 
