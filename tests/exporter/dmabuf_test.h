@@ -92,7 +92,7 @@ enum dmabuf_test_op {
 	DMABUF_TEST_OP_PIN,
 	DMABUF_TEST_OP_MAP,
 	DMABUF_TEST_OP_UNMAP, /* cannot fail */
-	/* A kernel before 7.0 warns when it fails. */
+	/* 6.12 warns when it fails, unless its image has the series. */
 	DMABUF_TEST_OP_VMAP,
 	DMABUF_TEST_NUM_OPS,
 };

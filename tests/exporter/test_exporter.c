@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * The test exporter by itself, with its own small importer.
- *
- * A vmap that fails is not tested: the kernel warns of it.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -642,6 +640,27 @@ static void test_held_lock(void **state)
 	close(fd);
 }
 
+static void test_vmap_fails(void **state)
+{
+	struct state *s = *state;
+	int fd;
+
+	if (!vmap_may_fail())
+		skip_because(
+			"this kernel's image warns in dma_buf_vmap() when an exporter's fails");
+
+	fd = create(s, DMABUF_TEST_DYNAMIC, PAGE);
+	OK(exporter_attach(s->importer, fd, DYNAMIC));
+	OK(exporter_behave(s->dev, fd, DMABUF_TEST_OP_VMAP, 1, ENOMEM, 0));
+	FAILS(exporter_step(s->importer, DMABUF_TEST_STEP_VMAP), ENOMEM);
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_VMAP));
+	OK(exporter_poke(s->importer, 1, 1, 0x99));
+	assert_all(s, fd, 0, 1, 1, 0x99);
+	OK(exporter_step(s->importer, DMABUF_TEST_STEP_DETACH));
+	assert_idle(s, fd);
+	close(fd);
+}
+
 static void ignore_signal(int number)
 {
 	(void)number;
@@ -809,7 +828,7 @@ static void test_device_memory_migrates(void **state)
 	close(fd);
 }
 
-/* All but a vmap, of which the kernel warns when it fails. */
+/* All but a vmap, of which Debian's kernel warns when it fails. */
 static int use_all(const struct dmabuf_test_create *args)
 {
 	int dev = exporter_open(), fd = -1, err;
@@ -917,17 +936,29 @@ static void test_unload(void **state)
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		EXPORTER_TEST(test_arguments),	     EXPORTER_TEST(test_memory),
-		EXPORTER_TEST(test_read_only),	     EXPORTER_TEST(test_segments),
-		EXPORTER_TEST(test_static),	     EXPORTER_TEST(test_pin_and_move),
-		EXPORTER_TEST(test_stubborn),	     EXPORTER_TEST(test_migrate),
-		EXPORTER_TEST(test_migrate_later),   EXPORTER_TEST(test_revoke),
-		EXPORTER_TEST(test_revoke_waits),    EXPORTER_TEST(test_revoke_without_pin),
-		EXPORTER_TEST(test_mapping_revoked), EXPORTER_TEST(test_refusals),
-		EXPORTER_TEST(test_map_needs_p2p),   EXPORTER_TEST(test_held_lock),
-		EXPORTER_TEST(test_delays),	     EXPORTER_TEST(test_fence),
-		EXPORTER_TEST(test_device_memory),   EXPORTER_TEST(test_device_memory_migrates),
-		EXPORTER_TEST(test_no_memory),	     EXPORTER_TEST(test_delayed_function),
+		EXPORTER_TEST(test_arguments),
+		EXPORTER_TEST(test_memory),
+		EXPORTER_TEST(test_read_only),
+		EXPORTER_TEST(test_segments),
+		EXPORTER_TEST(test_static),
+		EXPORTER_TEST(test_pin_and_move),
+		EXPORTER_TEST(test_stubborn),
+		EXPORTER_TEST(test_migrate),
+		EXPORTER_TEST(test_migrate_later),
+		EXPORTER_TEST(test_revoke),
+		EXPORTER_TEST(test_revoke_waits),
+		EXPORTER_TEST(test_revoke_without_pin),
+		EXPORTER_TEST(test_mapping_revoked),
+		EXPORTER_TEST(test_refusals),
+		EXPORTER_TEST(test_map_needs_p2p),
+		EXPORTER_TEST(test_held_lock),
+		EXPORTER_TEST(test_vmap_fails),
+		EXPORTER_TEST(test_delays),
+		EXPORTER_TEST(test_fence),
+		EXPORTER_TEST(test_device_memory),
+		EXPORTER_TEST(test_device_memory_migrates),
+		EXPORTER_TEST(test_no_memory),
+		EXPORTER_TEST(test_delayed_function),
 		cmocka_unit_test(test_unload),
 	};
 
