@@ -28,8 +28,8 @@ static bool exceeds_device(struct ibv_pd *pd, uint64_t length)
 	return !ibv_query_device(pd->context, &device) && length > device.max_mr_size;
 }
 
-static void ask(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
-		struct ibv_ext_dmabuf_report *report)
+static void ask(struct ibv_pd *pd, const struct ext_device *device,
+		const struct ibv_ext_dmabuf_mr_attr *attr, struct ibv_ext_dmabuf_report *report)
 {
 	enum ibv_ext_dmabuf_reason reason;
 	int err;
@@ -40,7 +40,7 @@ static void ask(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		return;
 	}
 
-	err = ext_ask_kernel(pd, attr, report);
+	err = ext_ask_kernel(device, attr, report);
 	if (err) {
 		/* Exporters may answer these as well, a removed device to everything. */
 		if (err == report->err && (err == EIO || err == ENODEV))
@@ -54,8 +54,8 @@ static void ask(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		report->reason = IBV_EXT_DMABUF_REASON_DEVICE_LIMIT;
 }
 
-void ext_classify(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
-		  struct ibv_ext_dmabuf_report *report)
+void ext_classify(struct ibv_pd *pd, const struct ext_device *device,
+		  const struct ibv_ext_dmabuf_mr_attr *attr, struct ibv_ext_dmabuf_report *report)
 {
 	switch (report->err) {
 	case EINTR:
@@ -66,6 +66,6 @@ void ext_classify(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		told(report, IBV_EXT_DMABUF_REASON_TIMED_OUT);
 		break;
 	default:
-		ask(pd, attr, report);
+		ask(pd, device, attr, report);
 	}
 }

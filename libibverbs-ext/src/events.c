@@ -22,15 +22,15 @@ struct channel {
 static int open_events(struct ibv_context *context, int *fd)
 {
 	struct ib_uverbs_attr attr = ext_attr_fd(UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, 0);
-	struct ib_uverbs_dmabuf_caps caps;
+	struct ext_device device;
 	int err;
 
 	/* Other kernels have such files too, but would never send an MR's event. */
-	err = ext_query_caps(context->cmd_fd, &caps);
+	err = ext_get_device(context->cmd_fd, &device);
 	if (err)
 		return err;
-	err = ext_ioctl(context->cmd_fd, UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC,
-			&attr, 1);
+	err = ext_ioctl(&device, UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, &attr,
+			1);
 	if (err)
 		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 	*fd = attr.data_s64;
@@ -64,14 +64,13 @@ EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_even
 		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->fd),
 		ext_attr_u64(UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, (uintptr_t)cookie),
 	};
-	struct ib_uverbs_dmabuf_caps caps;
+	struct ext_device device;
 	int err;
 
-	err = ext_query_caps(mr->context->cmd_fd, &caps);
+	err = ext_get_device(mr->context->cmd_fd, &device);
 	if (err)
 		return err;
-	err = ext_ioctl(mr->context->cmd_fd, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs,
-			3);
+	err = ext_ioctl(&device, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs, 3);
 	switch (err) {
 	case EPROTONOSUPPORT:
 		return EOPNOTSUPP;

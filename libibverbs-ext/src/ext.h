@@ -16,6 +16,23 @@
 
 #define EXT_MAX_ATTRS 6
 
+/* device.c */
+
+/* The uverbs device of a context. */
+struct ext_device {
+	int cmd_fd;
+	uint32_t driver_id;
+	uint32_t access_flags; /* enum ib_uverbs_dmabuf_access_flags that it takes */
+};
+
+/*
+ * The device open at @cmd_fd. EOPNOTSUPP unless its kernel answered with this
+ * project's magic and version, which comes before all else that is asked of the
+ * kernel. Other errors say that the kernel could not answer, not that it does
+ * not know.
+ */
+int ext_get_device(int cmd_fd, struct ext_device *device);
+
 /* ioctl.c */
 
 /* An input that names an object of the context. */
@@ -59,44 +76,26 @@ static inline struct ib_uverbs_attr ext_attr_out(uint16_t id, void *out, uint16_
 	};
 }
 
-/* One ioctl with the driver id given. If it succeeds, @attrs are as the kernel left them. */
-int ext_ioctl_as(uint32_t driver_id, int cmd_fd, uint16_t object, uint16_t method,
-		 struct ib_uverbs_attr *attrs, unsigned int num_attrs);
-
-/* The same, with the device's driver id found out. */
-int ext_ioctl(int cmd_fd, uint16_t object, uint16_t method, struct ib_uverbs_attr *attrs,
-	      unsigned int num_attrs);
+/* One ioctl. If it succeeds, @attrs are as the kernel left them. */
+int ext_ioctl(const struct ext_device *device, uint16_t object, uint16_t method,
+	      struct ib_uverbs_attr *attrs, unsigned int num_attrs);
 
 /* driver_id.c */
 
-/*
- * The driver id of the uverbs device open at @cmd_fd. *cached tells that the
- * device was not asked, so that the answer may be that of a device that had
- * this number before.
- */
-int ext_get_driver_id(int cmd_fd, uint32_t *id, bool *cached);
+/* Sets device->driver_id; @rdev is the device's number. */
+int ext_find_driver_id(struct ext_device *device, dev_t rdev);
 
-/* As ext_get_driver_id(), asking the device and remembering the answer. */
-int ext_find_driver_id(int cmd_fd, uint32_t *id);
-
-/* 0 if the device open at @cmd_fd has driver id @id, EINVAL if another. */
-int ext_check_driver_id(int cmd_fd, uint32_t id);
+/* 0 if device->driver_id is right, EINVAL if the device has another. */
+int ext_check_driver_id(const struct ext_device *device);
 
 /* nldev.c */
 
 /* The driver id of the uverbs device with number @rdev, as RDMA netlink tells it. */
 int ext_nldev_driver_id(dev_t rdev, uint32_t *id);
 
-/* caps.c */
-
-/*
- * EOPNOTSUPP unless the kernel answers with this project's magic and version.
- * Other errors say that the kernel could not answer, not that it does not know.
- */
-int ext_query_caps(int cmd_fd, struct ib_uverbs_dmabuf_caps *caps);
-
 /* query.c */
-int ext_query_mr(const struct ibv_mr *mr, struct ib_uverbs_dmabuf_mr_info *info);
+int ext_query_mr(const struct ext_device *device, const struct ibv_mr *mr,
+		 struct ib_uverbs_dmabuf_mr_info *info);
 
 /* request.c */
 
@@ -123,14 +122,14 @@ int ext_ask_for_nothing(struct ibv_pd *pd, enum ibv_ext_dmabuf_reason *reason);
  * find out. Fills all of @report but err, with reason and probe_err for what the
  * kernel found.
  */
-int ext_ask_kernel(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+int ext_ask_kernel(const struct ext_device *device, const struct ibv_ext_dmabuf_mr_attr *attr,
 		   struct ibv_ext_dmabuf_report *report);
 
 /* classify.c */
 
 /* Why the kernel, or libibverbs, answered ibv_reg_dmabuf_mr() with report->err. */
-void ext_classify(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
-		  struct ibv_ext_dmabuf_report *report);
+void ext_classify(struct ibv_pd *pd, const struct ext_device *device,
+		  const struct ibv_ext_dmabuf_mr_attr *attr, struct ibv_ext_dmabuf_report *report);
 
 /* load_provider.c */
 

@@ -46,7 +46,7 @@ static void copy_answer(struct ibv_ext_dmabuf_report *report,
 	memcpy(report->exporter, kernel->exporter, sizeof(report->exporter) - 1);
 }
 
-int ext_ask_kernel(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+int ext_ask_kernel(const struct ext_device *device, const struct ibv_ext_dmabuf_mr_attr *attr,
 		   struct ibv_ext_dmabuf_report *report)
 {
 	struct ib_uverbs_dmabuf_probe kernel = {};
@@ -60,8 +60,7 @@ int ext_ask_kernel(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 	};
 	int err;
 
-	err = ext_ioctl(pd->context->cmd_fd, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_PROBE_DMABUF,
-			attrs, 6);
+	err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_PROBE_DMABUF, attrs, 6);
 	if (err)
 		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 	copy_answer(report, &kernel);
@@ -72,18 +71,18 @@ int ext_ask_kernel(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 static int probe(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		 struct ibv_ext_dmabuf_report *report)
 {
-	struct ib_uverbs_dmabuf_caps caps;
+	struct ext_device device;
 	int err;
 
-	err = ext_query_caps(pd->context->cmd_fd, &caps);
+	err = ext_get_device(pd->context->cmd_fd, &device);
 	if (err)
 		return err;
 
 	report->source = IBV_EXT_DMABUF_REPORT_PROBE;
-	report->probe_err = ext_check_attr(attr, caps.access_flags, &report->reason);
+	report->probe_err = ext_check_attr(attr, device.access_flags, &report->reason);
 	if (!report->probe_err)
 		report->probe_err = ext_ask_for_nothing(pd, &report->reason);
-	return report->probe_err ? 0 : ext_ask_kernel(pd, attr, report);
+	return report->probe_err ? 0 : ext_ask_kernel(&device, attr, report);
 }
 
 EXPORT int _ibv_ext_probe_dmabuf(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,

@@ -8,7 +8,8 @@
 
 #include "ext.h"
 
-int ext_query_mr(const struct ibv_mr *mr, struct ib_uverbs_dmabuf_mr_info *info)
+int ext_query_mr(const struct ext_device *device, const struct ibv_mr *mr,
+		 struct ib_uverbs_dmabuf_mr_info *info)
 {
 	struct ib_uverbs_attr attrs[] = {
 		ext_attr_handle(UVERBS_ATTR_QUERY_DMABUF_MR_HANDLE, mr->handle),
@@ -17,8 +18,7 @@ int ext_query_mr(const struct ibv_mr *mr, struct ib_uverbs_dmabuf_mr_info *info)
 	int err;
 
 	memset(info, 0, sizeof(*info));
-	err = ext_ioctl(mr->context->cmd_fd, UVERBS_OBJECT_MR, UVERBS_METHOD_QUERY_DMABUF_MR, attrs,
-			2);
+	err = ext_ioctl(device, UVERBS_OBJECT_MR, UVERBS_METHOD_QUERY_DMABUF_MR, attrs, 2);
 	return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 }
 
@@ -27,13 +27,13 @@ EXPORT int _ibv_ext_query_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_mr_
 {
 	struct ib_uverbs_dmabuf_mr_info kernel;
 	struct ibv_ext_dmabuf_mr_info out = {};
-	struct ib_uverbs_dmabuf_caps caps;
+	struct ext_device device;
 	int err;
 
 	/* Another kernel may give the method another meaning. */
-	err = ext_query_caps(mr->context->cmd_fd, &caps);
+	err = ext_get_device(mr->context->cmd_fd, &device);
 	if (!err)
-		err = ext_query_mr(mr, &kernel);
+		err = ext_query_mr(&device, mr, &kernel);
 	if (err)
 		return err;
 

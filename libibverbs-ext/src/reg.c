@@ -7,7 +7,7 @@
 
 #include "ext.h"
 
-static enum ibv_ext_dmabuf_reason caps_reason(int err)
+static enum ibv_ext_dmabuf_reason device_reason(int err)
 {
 	switch (err) {
 	case ENOMEM:
@@ -22,29 +22,25 @@ static enum ibv_ext_dmabuf_reason caps_reason(int err)
 }
 
 static int check(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
-		 enum ibv_ext_dmabuf_reason *reason)
+		 struct ext_device *device, enum ibv_ext_dmabuf_reason *reason)
 {
-	struct ib_uverbs_dmabuf_caps caps;
 	int err;
 
-	/*
-	 * Asked each time: it is cheap next to a pin, and an answer kept would be
-	 * wrong after the kernel's modules were reloaded.
-	 */
-	err = ext_query_caps(pd->context->cmd_fd, &caps);
+	err = ext_get_device(pd->context->cmd_fd, device);
 	if (err) {
-		*reason = caps_reason(err);
+		*reason = device_reason(err);
 		return err;
 	}
-	return ext_check_attr(attr, caps.access_flags, reason);
+	return ext_check_attr(attr, device->access_flags, reason);
 }
 
-static void describe(const struct ibv_mr *mr, struct ibv_ext_dmabuf_report *report)
+static void describe(const struct ext_device *device, const struct ibv_mr *mr,
+		     struct ibv_ext_dmabuf_report *report)
 {
 	struct ib_uverbs_dmabuf_mr_info info;
 
 	/* The MR exists; that the kernel cannot tell about it is no reason to fail. */
-	if (ext_query_mr(mr, &info))
+	if (ext_query_mr(device, mr, &info))
 		return;
 	report->placement = info.placement;
 	report->flags = info.flags;
@@ -61,9 +57,10 @@ EXPORT struct ibv_mr *_ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd,
 					     size_t report_size)
 {
 	struct ibv_ext_dmabuf_report out = {};
+	struct ext_device device;
 	struct ibv_mr *mr = NULL;
 
-	out.err = check(pd, attr, &out.reason);
+	out.err = check(pd, attr, &device, &out.reason);
 	if (out.err) {
 		out.source = IBV_EXT_DMABUF_REPORT_REGISTRATION;
 	} else {
@@ -75,9 +72,9 @@ EXPORT struct ibv_mr *_ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd,
 
 	if (report) {
 		if (mr)
-			describe(mr, &out);
+			describe(&device, mr, &out);
 		else if (!out.reason)
-			ext_classify(pd, attr, &out);
+			ext_classify(pd, &device, attr, &out);
 		ext_copy_sized(report, report_size, &out, sizeof(out));
 	}
 	if (!mr)

@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/auxv.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <linux/netlink.h>
 #include <netlink/netlink.h>
 #include <netlink/msg.h>
@@ -61,11 +60,20 @@ struct mock_device *mock_add_device(uint32_t driver_id)
 	device->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	assert_true(device->fd >= 0);
 	device->rdev = makedev(231, next_minor++);
+	device->node_dev = makedev(0, 50);
+	device->node_ino = 1;
+	device->node_nlink = 1;
+	device->node_ctim.tv_sec = 1700000000;
 	device->driver_id = driver_id;
 	device->context.cmd_fd = device->fd;
 	device->pd.context = &device->context;
 	return device;
 }
+
+static const char usual_mountinfo[] =
+	"22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+	"23 22 0:6 / /dev rw,nosuid shared:2 - devtmpfs udev rw,mode=755\n"
+	"24 23 0:50 / /dev/container rw - tmpfs tmpfs rw,size=65536k\n";
 
 int mock_setup(void **state)
 {
@@ -74,6 +82,7 @@ int mock_setup(void **state)
 	mock.caps = (struct mock_answer){ .data = &patched, .size = sizeof(patched) };
 	mock.mr_info = (struct mock_answer){ .data = &live_mr, .size = sizeof(live_mr) };
 	mock.probe = (struct mock_answer){ .data = &nothing_wrong, .size = sizeof(nothing_wrong) };
+	mock.mountinfo = usual_mountinfo;
 	mock.nl_closed = true;
 	mock.events = -1;
 	mock.max_mr_size = UINT64_MAX;
@@ -113,9 +122,26 @@ int __wrap_fstat(int fd, struct stat *st)
 	struct mock_device *device = find_device(fd);
 	int ret = __real_fstat(fd, st);
 
-	if (!ret && device)
+	mock.num_fstats++;
+	if (!ret && device) {
 		st->st_rdev = device->rdev;
+		st->st_dev = device->node_dev;
+		st->st_ino = device->node_ino;
+		st->st_nlink = device->node_nlink;
+		st->st_ctim = device->node_ctim;
+	}
 	return ret;
+}
+
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	assert_string_equal(path, "/proc/self/mountinfo");
+	assert_string_equal(mode, "re");
+	mock.num_mountinfo_reads++;
+	if (mock.mountinfo)
+		return fmemopen((void *)mock.mountinfo, strlen(mock.mountinfo), "r");
+	errno = ENOENT;
+	return NULL;
 }
 
 static void record_ioctl(int fd, unsigned long request, const struct ib_uverbs_ioctl_hdr *hdr)

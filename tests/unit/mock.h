@@ -15,17 +15,22 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <sys/types.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <rdma/rdma_user_ioctl_cmds.h>
 #include <infiniband/verbs_ext.h>
 
 #define MOCK_MAX_DEVICES 4
 #define MOCK_MAX_CALLS 256
 
-/* A uverbs device open at fd. */
+/* A uverbs device open at fd. Its node is not in devtmpfs, unless a test puts it there. */
 struct mock_device {
 	int fd;
 	dev_t rdev;
+	dev_t node_dev;
+	ino_t node_ino;
+	nlink_t node_nlink;
+	struct timespec node_ctim;
 	_Atomic uint32_t driver_id;
 	struct ibv_context context;
 	struct ibv_pd pd;
@@ -77,6 +82,9 @@ struct mock {
 	int event_file_err;
 	int ioctl_err;	 /* of every ioctl, whatever it asks */
 	int removed_err; /* of every method after the registration: the device is gone */
+	_Atomic unsigned int num_fstats;
+	const char *mountinfo; /* NULL: cannot be read */
+	unsigned int num_mountinfo_reads;
 	_Atomic unsigned int num_ioctls;
 	struct mock_ioctl ioctls[MOCK_MAX_CALLS];
 
@@ -114,6 +122,9 @@ extern struct mock mock;
 /* cmocka's setup and teardown: one device, driver id rxe, patched kernel, no netlink */
 int mock_setup(void **state);
 int mock_teardown(void **state);
+
+/* The file system of nodes in devtmpfs, as mock.mountinfo has it at first. */
+#define MOCK_DEVTMPFS makedev(0, 6)
 
 /* Add a device with a number that no test had before. */
 struct mock_device *mock_add_device(uint32_t driver_id);

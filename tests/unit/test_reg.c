@@ -106,27 +106,6 @@ static void pin_flags(void **state)
 	}
 }
 
-/* Every registration asks; none looks further without a report. */
-static void caps_are_asked_each_time(void **state)
-{
-	struct ibv_ext_dmabuf_mr_attr attr = good();
-
-	(void)state;
-	assert_non_null(ibv_ext_reg_dmabuf_mr(pd(), &attr, NULL));
-	mock.num_ioctls = 0;
-	assert_non_null(ibv_ext_reg_dmabuf_mr(pd(), &attr, NULL));
-	assert_int_equal(mock.num_ioctls, 1);
-	mock.reg_err = EINVAL;
-	assert_null(ibv_ext_reg_dmabuf_mr(pd(), &attr, NULL));
-	assert_int_equal(mock.num_ioctls, 2);
-	assert_int_equal(mock.num_regs, 3);
-	mock.caps.err = EPROTONOSUPPORT;
-	mock.num_regs = 0;
-	assert_null(ibv_ext_reg_dmabuf_mr(pd(), &attr, NULL));
-	assert_int_equal(errno, EOPNOTSUPP);
-	assert_int_equal(mock.num_regs, 0);
-}
-
 /* All arguments are wrong, and yet the kernel is the first to blame. */
 static void unsupported_comes_first(void **state)
 {
@@ -492,7 +471,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(arguments),
 		TEST(pin_flags),
-		TEST(caps_are_asked_each_time),
 		TEST(unsupported_comes_first),
 		TEST(kernel_could_not_answer),
 		TEST(refused_by_the_library),
