@@ -103,11 +103,12 @@ static void add_node(const struct stat *st, const struct ext_device *device, boo
 static int query_caps(struct ext_device *device)
 {
 	struct ib_uverbs_dmabuf_caps caps = {};
-	struct ib_uverbs_attr attr =
-		ext_attr_out(UVERBS_ATTR_QUERY_DMABUF_CAPS_RESP, &caps, sizeof(caps));
+	struct ib_uverbs_attr attrs[] = {
+		ext_attr_out(UVERBS_ATTR_QUERY_DMABUF_CAPS_RESP, &caps, sizeof(caps)),
+	};
 	int err;
 
-	err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_DMABUF_CAPS, &attr, 1);
+	err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_QUERY_DMABUF_CAPS, attrs);
 	if (err)
 		return err;
 	if (caps.magic != IB_UVERBS_DMABUF_MAGIC || caps.version != IB_UVERBS_DMABUF_VERSION)

@@ -21,7 +21,7 @@
 
 int ext_check_driver_id(const struct ext_device *device)
 {
-	int err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, NO_SUCH_METHOD, NULL, 0);
+	int err = ext_ioctl_with(device, UVERBS_OBJECT_DEVICE, NO_SUCH_METHOD, NULL, 0);
 
 	return err == EPROTONOSUPPORT ? 0 : err;
 }

@@ -21,7 +21,9 @@ struct channel {
 
 static int open_events(struct ibv_context *context, int *fd)
 {
-	struct ib_uverbs_attr attr = ext_attr_fd(UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, 0);
+	struct ib_uverbs_attr attrs[] = {
+		ext_attr_fd(UVERBS_ATTR_ASYNC_EVENT_ALLOC_FD_HANDLE, 0),
+	};
 	struct ext_device device;
 	int err;
 
@@ -29,11 +31,10 @@ static int open_events(struct ibv_context *context, int *fd)
 	err = ext_get_device(context->cmd_fd, &device);
 	if (err)
 		return err;
-	err = ext_ioctl(&device, UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, &attr,
-			1);
+	err = ext_ioctl(&device, UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC, attrs);
 	if (err)
 		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
-	*fd = attr.data_s64;
+	*fd = attrs[0].data_s64;
 	return 0;
 }
 
@@ -70,7 +71,7 @@ EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_even
 	err = ext_get_device(mr->context->cmd_fd, &device);
 	if (err)
 		return err;
-	err = ext_ioctl(&device, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs, 3);
+	err = ext_ioctl(&device, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs);
 	switch (err) {
 	case EPROTONOSUPPORT:
 		return EOPNOTSUPP;

@@ -14,6 +14,9 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* What one ioctl has room for. */
 #define EXT_MAX_ATTRS 6
 
 /* device.c */
@@ -76,9 +79,17 @@ static inline struct ib_uverbs_attr ext_attr_out(uint16_t id, void *out, uint16_
 	};
 }
 
-/* One ioctl. If it succeeds, @attrs are as the kernel left them. */
-int ext_ioctl(const struct ext_device *device, uint16_t object, uint16_t method,
-	      struct ib_uverbs_attr *attrs, unsigned int num_attrs);
+/* For ext_ioctl(), and for ioctls without attributes. */
+int ext_ioctl_with(const struct ext_device *device, uint16_t object, uint16_t method,
+		   struct ib_uverbs_attr *attrs, unsigned int num_attrs);
+
+/* One ioctl with the array @attrs. If it succeeds, they are as the kernel left them. */
+#define ext_ioctl(device, object, method, attrs)                                  \
+	({                                                                        \
+		_Static_assert(ARRAY_SIZE(attrs) <= EXT_MAX_ATTRS,                \
+			       "more than EXT_MAX_ATTRS attributes");             \
+		ext_ioctl_with(device, object, method, attrs, ARRAY_SIZE(attrs)); \
+	})
 
 /* driver_id.c */
 

@@ -14,8 +14,8 @@ union ioctl_buffer {
 		   EXT_MAX_ATTRS * sizeof(struct ib_uverbs_attr)];
 };
 
-int ext_ioctl(const struct ext_device *device, uint16_t object, uint16_t method,
-	      struct ib_uverbs_attr *attrs, unsigned int num_attrs)
+int ext_ioctl_with(const struct ext_device *device, uint16_t object, uint16_t method,
+		   struct ib_uverbs_attr *attrs, unsigned int num_attrs)
 {
 	union ioctl_buffer buf;
 

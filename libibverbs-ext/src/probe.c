@@ -60,7 +60,7 @@ int ext_ask_kernel(const struct ext_device *device, const struct ibv_ext_dmabuf_
 	};
 	int err;
 
-	err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_PROBE_DMABUF, attrs, 6);
+	err = ext_ioctl(device, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_PROBE_DMABUF, attrs);
 	if (err)
 		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 	copy_answer(report, &kernel);

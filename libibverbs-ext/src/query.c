@@ -18,7 +18,7 @@ int ext_query_mr(const struct ext_device *device, const struct ibv_mr *mr,
 	int err;
 
 	memset(info, 0, sizeof(*info));
-	err = ext_ioctl(device, UVERBS_OBJECT_MR, UVERBS_METHOD_QUERY_DMABUF_MR, attrs, 2);
+	err = ext_ioctl(device, UVERBS_OBJECT_MR, UVERBS_METHOD_QUERY_DMABUF_MR, attrs);
 	return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 }
 
