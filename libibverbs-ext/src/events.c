@@ -2,11 +2,19 @@
 /*
  * Events of MRs. They come through an asynchronous event file of the context,
  * which is also sent what happens to the device and its ports.
+ *
+ * Several threads may wait for an event. None of them may sleep in read(), as the
+ * device's end is one event, which only one of them gets. So the event file does
+ * not block, and they wait by poll() on an epoll file, which is also readable from
+ * the device's end on. It is the one that the caller has.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_verbs.h>
@@ -15,6 +23,8 @@
 
 struct channel {
 	struct ibv_ext_dmabuf_event_channel base;
+	int event_fd;
+	int end_fd; /* readable when the device is gone */
 	/* the kernel says it only once, and not always after all that led to it */
 	atomic_bool device_gone;
 };
@@ -35,7 +45,41 @@ static int open_events(struct ibv_context *context, int *fd)
 	if (err)
 		return err == EPROTONOSUPPORT ? EOPNOTSUPP : err;
 	*fd = attrs[0].data_s64;
-	return 0;
+	return fcntl(*fd, F_SETFL, O_NONBLOCK) ? errno : 0;
+}
+
+static int add_to_epoll(const struct channel *channel, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(channel->base.fd, EPOLL_CTL_ADD, fd, &event) ? errno : 0;
+}
+
+static int open_files(struct channel *channel)
+{
+	int err;
+
+	err = open_events(channel->base.context, &channel->event_fd);
+	if (err)
+		return err;
+	channel->end_fd = eventfd(0, EFD_CLOEXEC);
+	if (channel->end_fd < 0)
+		return errno;
+	channel->base.fd = epoll_create1(EPOLL_CLOEXEC);
+	if (channel->base.fd < 0)
+		return errno;
+	err = add_to_epoll(channel, channel->event_fd);
+	return err ? err : add_to_epoll(channel, channel->end_fd);
+}
+
+static int close_channel(struct channel *channel)
+{
+	int err = close(channel->base.fd) ? errno : 0;
+
+	close(channel->end_fd);
+	close(channel->event_fd);
+	free(channel);
+	return err;
 }
 
 EXPORT struct ibv_ext_dmabuf_event_channel *
@@ -48,21 +92,25 @@ ibv_ext_create_dmabuf_event_channel(struct ibv_context *context)
 	if (!channel)
 		return NULL;
 	channel->base.context = context;
-	err = open_events(context, &channel->base.fd);
+	channel->base.fd = -1;
+	channel->event_fd = -1;
+	channel->end_fd = -1;
+	err = open_files(channel);
 	if (err) {
-		free(channel);
+		close_channel(channel);
 		errno = err;
 		return NULL;
 	}
 	return &channel->base;
 }
 
-EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel,
+EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *base,
 				   void *cookie)
 {
+	struct channel *channel = (struct channel *)base;
 	struct ib_uverbs_attr attrs[] = {
 		ext_attr_handle(UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, mr->handle),
-		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->fd),
+		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->event_fd),
 		ext_attr_u64(UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, (uintptr_t)cookie),
 	};
 	struct ext_device device;
@@ -81,25 +129,48 @@ EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_even
 		 * are not compared before, as two may stand for one of the kernel's
 		 * (ibv_import_device()).
 		 */
-		return mr->context == channel->context ? EBADF : EINVAL;
+		return mr->context == base->context ? EBADF : EINVAL;
 	default:
 		return err;
 	}
 }
 
-/*
- * Nobody is to wait for what may never come, but what is queued behind the
- * device's end is still to be read. device_gone is set first: who finds nothing
- * to read, where he would have waited, has to know why.
- */
-static int stop_waiting(struct channel *channel)
+static void end_waiting(struct channel *channel)
 {
+	/* Set first: who is woken up and finds no event has to know why. */
+	channel->device_gone = true;
+	eventfd_write(channel->end_fd, 1);
+}
+
+/* 0 if there may be an event now */
+static int wait_for_event(const struct channel *channel)
+{
+	struct pollfd pollfd = { .fd = channel->base.fd, .events = POLLIN };
 	int flags = fcntl(channel->base.fd, F_GETFL);
 
-	atomic_store(&channel->device_gone, true);
-	if (flags < 0 || fcntl(channel->base.fd, F_SETFL, flags | O_NONBLOCK))
+	if (flags < 0)
 		return errno;
-	return 0;
+	if (channel->device_gone)
+		return EIO;
+	if (flags & O_NONBLOCK)
+		return EAGAIN;
+	return poll(&pollfd, 1, -1) < 0 ? errno : 0;
+}
+
+static int read_event(struct channel *channel, struct ib_uverbs_async_event_desc *event)
+{
+	ssize_t size;
+	int err;
+
+	while ((size = read(channel->event_fd, event, sizeof(*event))) < 0) {
+		if (errno != EAGAIN)
+			return errno;
+		err = wait_for_event(channel);
+		if (err)
+			return err;
+	}
+	/* One read gives one event, never a part of it. */
+	return size == sizeof(*event) ? 0 : EIO;
 }
 
 EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
@@ -108,23 +179,15 @@ EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 	struct channel *channel = (struct channel *)base;
 	struct ib_uverbs_async_event_desc kernel;
 	struct ibv_ext_dmabuf_event out = {};
-	ssize_t size;
 	int err;
 
 	do {
-		size = read(base->fd, &kernel, sizeof(kernel));
-		if (size < 0 && errno == EAGAIN && atomic_load(&channel->device_gone))
-			return EIO;
-		if (size < 0)
-			return errno;
-		/* One read gives one event, never a part of it. */
-		if (size != sizeof(kernel))
-			return EIO;
-		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL) {
-			err = stop_waiting(channel);
-			if (err)
-				return err;
-		}
+		err = read_event(channel, &kernel);
+		if (err)
+			return err;
+		/* No event is guaranteed to follow, but those that are queued are delivered. */
+		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL)
+			end_waiting(channel);
 	} while (kernel.event_type != IB_UVERBS_EVENT_DMABUF_MR_REVOKED);
 
 	out.cookie = (void *)(uintptr_t)kernel.element;
@@ -135,8 +198,5 @@ EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 
 EXPORT int ibv_ext_destroy_dmabuf_event_channel(struct ibv_ext_dmabuf_event_channel *channel)
 {
-	int err = close(channel->fd) ? errno : 0;
-
-	free(channel);
-	return err;
+	return close_channel((struct channel *)channel);
 }

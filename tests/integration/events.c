@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "raw_ioctl.h"
 #include "test_exporter.h"
 
 #define SIZE (4 * PAGE)
@@ -31,6 +32,11 @@ static void destroy_channel(struct ibv_ext_dmabuf_event_channel *channel)
 static void watch(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel, void *cookie)
 {
 	assert_errno(ibv_ext_watch_dmabuf_mr(mr, channel, cookie), 0, "watch");
+}
+
+static int raw_watch(const struct ibv_mr *mr, int event_fd)
+{
+	return raw_watch_dmabuf_mr(mr->context->cmd_fd, mr->handle, event_fd, 0);
 }
 
 static bool is_readable(const struct ibv_ext_dmabuf_event_channel *channel, int timeout_ms)
@@ -125,7 +131,7 @@ static void wrong_watches(void **state)
 {
 	struct fixture *f = *state;
 	struct ibv_ext_dmabuf_event_channel *channel = create_channel(f->context);
-	struct ibv_ext_dmabuf_event_channel *foreign, fake = *channel;
+	struct ibv_ext_dmabuf_event_channel *foreign;
 	struct ibv_context *other = open_device();
 	static char memory[64];
 	struct dmabuf *buf = fixture_buffer(f, UDMABUF, SIZE);
@@ -141,13 +147,10 @@ static void wrong_watches(void **state)
 	assert_errno(ibv_ext_watch_dmabuf_mr(ordinary, channel, NULL), EINVAL, "an ordinary MR");
 	assert_errno(ibv_ext_watch_dmabuf_mr(mr, foreign, NULL), EINVAL, "another context");
 	assert_errno(ibv_ext_watch_dmabuf_mr(ordinary, foreign, NULL), EINVAL, "both");
-	fake.fd = -1;
-	assert_errno(ibv_ext_watch_dmabuf_mr(mr, &fake, NULL), EBADF, "no descriptor");
-	fake.fd = buf->fd;
-	assert_errno(ibv_ext_watch_dmabuf_mr(mr, &fake, NULL), EBADF, "another descriptor");
+	assert_errno(raw_watch(mr, -1), EBADF, "no descriptor");
+	assert_errno(raw_watch(mr, buf->fd), EBADF, "another descriptor");
 	/* the file of the context's own events will do */
-	fake.fd = f->context->async_fd;
-	assert_errno(ibv_ext_watch_dmabuf_mr(mr, &fake, NULL), 0, "the context's own file");
+	assert_errno(raw_watch(mr, f->context->async_fd), 0, "the context's own file");
 
 	assert_usage(&before, "after refused watches");
 	deregister(mr);

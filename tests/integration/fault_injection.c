@@ -23,7 +23,6 @@ struct sweep {
 	uint32_t handle;
 	struct raw_mr mr;
 	struct ib_uverbs_dmabuf_mr_info info;
-	int event_fd;
 };
 
 typedef int (*call_fn)(struct sweep *sweep);
@@ -107,7 +106,8 @@ static int do_probe(struct sweep *sweep)
 
 static int do_watch(struct sweep *sweep)
 {
-	return raw_watch_dmabuf_mr(sweep->f->context->cmd_fd, sweep->handle, sweep->event_fd, 0);
+	return raw_watch_dmabuf_mr(sweep->f->context->cmd_fd, sweep->handle,
+				   sweep->f->context->async_fd, 0);
 }
 
 static void start_sweep(struct sweep *sweep, struct fixture *f, int fd, size_t size, uint32_t bits)
@@ -286,19 +286,15 @@ static void in_a_cgroup(void **state)
 
 static void watches(void **state)
 {
-	struct ibv_ext_dmabuf_event_channel *channel;
 	struct fixture *f = *state;
 	struct sweep sweep;
 	struct ibv_mr *mr;
 
 	faults_setup();
 	mr = register_all(f->pd, fixture_buffer(f, UDMABUF, SIZE));
-	channel = ibv_ext_create_dmabuf_event_channel(f->context);
-	assert_non_null(channel);
-	sweep = (struct sweep){ .f = f, .handle = mr->handle, .event_fd = channel->fd };
+	sweep = (struct sweep){ .f = f, .handle = mr->handle };
 	sweep_faults("watch", &sweep, do_watch, NULL);
 	deregister(mr);
-	assert_errno(ibv_ext_destroy_dmabuf_event_channel(channel), 0, "event channel");
 }
 
 static int try_revoke(int dev, int fd)
@@ -318,6 +314,7 @@ static void revokes(void **state)
 	struct dmabuf_test_create args = { .mode = DMABUF_TEST_REVOKING, .size = SIZE };
 	struct ibv_ext_dmabuf_event_channel *channel;
 	struct fixture *f = *state;
+	struct ibv_mr mr = { .context = f->context };
 	struct ibv_ext_dmabuf_event event;
 	struct dmabuf_test_counters counters;
 	bool injected = true;
@@ -338,8 +335,8 @@ static void revokes(void **state)
 
 		assert_errno(do_register(&sweep), 0, "registration");
 		sweep.handle = sweep.mr.handle;
-		sweep.event_fd = channel->fd;
-		assert_errno(do_watch(&sweep), 0, "watch");
+		mr.handle = sweep.handle;
+		assert_errno(ibv_ext_watch_dmabuf_mr(&mr, channel, NULL), 0, "watch");
 
 		fault = fault_arm(nth);
 		err = try_revoke(dev, sweep.region.fd);

@@ -186,7 +186,7 @@ static const char *operation_name(enum operation operation)
 struct target {
 	struct ibv_context *context;
 	struct ibv_pd *pd;
-	struct ibv_ext_dmabuf_event_channel *channel;
+	int events;   /* the context's event file */
 	int exporter; /* the test exporter, or -1 */
 	struct {
 		int fd;
@@ -357,7 +357,7 @@ static uint64_t good_value(struct fuzzer *f, enum kind kind, void *slot)
 	case DMABUF:
 		return f->region.fd;
 	case EVENTS:
-		return f->target->channel->fd;
+		return f->target->events;
 	case OFFSET:
 		return f->region.offset;
 	case LENGTH:
@@ -627,7 +627,7 @@ static int by_write(struct fuzzer *f)
 static int do_operation(struct fuzzer *f, enum operation operation)
 {
 	const struct target *t = f->target;
-	struct ibv_ext_dmabuf_event event;
+	struct ib_uverbs_async_event_desc event;
 	struct dmabuf_test_revoke result;
 
 	switch (operation) {
@@ -638,7 +638,7 @@ static int do_operation(struct fuzzer *f, enum operation operation)
 	case UNREVOKE:
 		return exporter_unrevoke(t->exporter, t->revoking);
 	case READ_EVENTS:
-		return ibv_ext_get_dmabuf_event(t->channel, &event);
+		return read(t->events, &event, sizeof(event)) < 0 ? errno : 0;
 	default:
 		return by_message(f, operation);
 	}
@@ -726,9 +726,8 @@ static void setup_target(struct target *t, struct fixture *f)
 	assert_non_null(t->context);
 	t->pd = ibv_alloc_pd(t->context);
 	assert_non_null(t->pd);
-	t->channel = ibv_ext_create_dmabuf_event_channel(t->context);
-	assert_non_null(t->channel);
-	assert_int_equal(fcntl(t->channel->fd, F_SETFL, O_NONBLOCK), 0);
+	t->events = t->context->async_fd;
+	assert_int_equal(fcntl(t->events, F_SETFL, O_NONBLOCK), 0);
 	add_buffer(t, fixture_buffer(f, UDMABUF, 16 * PAGE)->fd, 16 * PAGE);
 	add_buffer(t, fixture_buffer(f, SYSTEM_HEAP, 64 * PAGE)->fd, 64 * PAGE);
 	add_buffer(t, fixture_read_only_buffer(f, 4 * PAGE)->fd, 4 * PAGE);
@@ -748,7 +747,6 @@ static void teardown_target(struct target *t)
 {
 	unsigned int i;
 
-	assert_errno(ibv_ext_destroy_dmabuf_event_channel(t->channel), 0, "event channel");
 	/* With it goes what the calls have left of MRs. */
 	ibv_dealloc_pd(t->pd);
 	assert_int_equal(ibv_close_device(t->context), 0);

@@ -44,6 +44,11 @@ static struct ib_uverbs_attr *add_handle(struct message *msg, uint16_t id, uint3
 	return attr;
 }
 
+static void add_fd(struct message *msg, uint16_t id, int fd)
+{
+	add(msg, id, 0)->data_s64 = fd;
+}
+
 /* Input of up to eight bytes is in the attribute itself. */
 static void add_in(struct message *msg, uint16_t id, const void *value, uint16_t len)
 {
@@ -133,8 +138,7 @@ int raw_watch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cook
 
 	start(&msg, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR);
 	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, handle);
-	/* as a handle, a descriptor is in the attribute itself */
-	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, event_fd);
+	add_fd(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, event_fd);
 	add_in(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, &cookie, sizeof(cookie));
 	return execute(cmd_fd, &msg);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/auxv.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <linux/netlink.h>
 #include <netlink/netlink.h>
@@ -189,6 +190,7 @@ static int make_event_file(struct ib_uverbs_attr *attr)
 	if (mock.events >= 0)
 		close(mock.events);
 	mock.events = fds[1];
+	mock.event_file = fds[0];
 	attr->data_s64 = fds[0];
 	return 0;
 }
@@ -487,6 +489,34 @@ void *__wrap_calloc(size_t num, size_t size)
 		return NULL;
 	}
 	return __real_calloc(num, size);
+}
+
+/* Files that the library sets up */
+
+static bool file_fails(void)
+{
+	if (!mock.fail_file || ++mock.num_files != mock.fail_file)
+		return false;
+	errno = EMFILE;
+	return true;
+}
+
+int __real_eventfd(unsigned int value, int flags);
+int __wrap_eventfd(unsigned int value, int flags)
+{
+	return file_fails() ? -1 : __real_eventfd(value, flags);
+}
+
+int __real_epoll_create1(int flags);
+int __wrap_epoll_create1(int flags)
+{
+	return file_fails() ? -1 : __real_epoll_create1(flags);
+}
+
+int __real_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	return file_fails() ? -1 : __real_epoll_ctl(epfd, op, fd, event);
 }
 
 /* loading */

@@ -78,7 +78,8 @@ struct mock {
 	struct mock_answer probe;
 	unsigned int num_probes;
 	int watch_err;
-	int events; /* what is written here is read from the event file made last */
+	int event_file; /* the one made last */
+	int events;	/* what is written here is read from it */
 	int event_file_err;
 	int ioctl_err;	 /* of every ioctl, whatever it asks */
 	int removed_err; /* of every method after the registration: the device is gone */
@@ -97,6 +98,10 @@ struct mock {
 	uint8_t nl_requests[4][128];
 	size_t nl_request_length[4];
 	_Atomic unsigned int num_nl_requests;
+
+	/* the call that sets up a file, counted from 1, that fails with EMFILE */
+	unsigned int fail_file;
+	unsigned int num_files;
 
 	/* the call to an allocating function, counted from 1, that fails */
 	unsigned int fail_alloc;

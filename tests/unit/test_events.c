@@ -3,11 +3,14 @@
  * Event channels: what goes over the ioctls, byte by byte, and what becomes of
  * what the kernel's event file gives.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/socket.h>
 #include <rdma/ib_user_ioctl_cmds.h>
@@ -47,6 +50,16 @@ static void destroy(struct ibv_ext_dmabuf_event_channel *channel)
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+static unsigned int open_descriptors(void)
+{
+	unsigned int num = 0;
+	int fd;
+
+	for (fd = 0; fd < 1000; fd++)
+		num += fcntl(fd, F_GETFD) >= 0;
+	return num;
+}
+
 static void create_bytes(void **state)
 {
 	static const uint8_t expected[] = {
@@ -66,7 +79,7 @@ static void create_bytes(void **state)
 	assert_int_equal(call->length, 40);
 	assert_memory_equal(call->bytes, expected, sizeof(expected));
 	assert_ptr_equal(channel->context, context());
-	assert_true(channel->fd >= 0);
+	assert_int_equal(fcntl(channel->fd, F_GETFD), FD_CLOEXEC);
 	destroy(channel);
 }
 
@@ -89,7 +102,7 @@ static void watch_bytes(void **state)
 	(void)state;
 	mock.devices[0].driver_id = 14;
 	channel = create();
-	expected[48] = channel->fd;
+	expected[48] = mock.event_file;
 	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, (void *)0x0102030405060708), 0);
 	call = &mock.ioctls[mock.num_ioctls - 1];
 	assert_int_equal(call->fd, context()->cmd_fd);
@@ -133,6 +146,28 @@ static void create_errors(void **state)
 	assert_int_equal(errno, ENOMEM);
 	/* an event file would have been left behind */
 	assert_int_equal(mock.num_ioctls, 0);
+}
+
+/* Whichever file cannot be had, none is left. */
+static void no_more_files(void **state)
+{
+	unsigned int before;
+
+	(void)state;
+	destroy(create());
+	before = open_descriptors();
+	for (mock.fail_file = 1; mock.fail_file <= 4; mock.fail_file++) {
+		mock.num_files = 0;
+		errno = 0;
+		assert_null(ibv_ext_create_dmabuf_event_channel(context()));
+		assert_int_equal(errno, EMFILE);
+		assert_int_equal(fcntl(mock.event_file, F_GETFD), -1);
+		assert_int_equal(open_descriptors(), before);
+	}
+	mock.num_files = 0;
+	destroy(create());
+	assert_int_equal(mock.num_files, 4);
+	assert_int_equal(open_descriptors(), before);
 }
 
 /* The answer to a driver id that was out of date gives no descriptor. */
@@ -249,7 +284,14 @@ static void expect_event(struct ibv_ext_dmabuf_event_channel *channel, uintptr_t
 	assert_ptr_equal(event.cookie, cookie);
 }
 
-/* Who waits must not wait for ever, nor who comes later. */
+static bool is_readable(const struct ibv_ext_dmabuf_event_channel *channel)
+{
+	struct pollfd pollfd = { .fd = channel->fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+/* Nobody waits for ever, also none who comes later or polls the descriptor. */
 static void device_removed(void **state)
 {
 	struct ibv_ext_dmabuf_event_channel *channel = create();
@@ -259,15 +301,18 @@ static void device_removed(void **state)
 	send_event(5, REVOKED);
 	send_event(0, IBV_EVENT_DEVICE_FATAL);
 	expect_event(channel, 5);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	assert_true(is_readable(channel));
+	/* the caller's setting is the caller's */
 	assert_int_equal(fcntl(channel->fd, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(channel->fd, F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
-	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
-	/* also for a thread that comes later */
-	assert_int_equal(fcntl(channel->fd, F_GETFL) & O_NONBLOCK, O_NONBLOCK);
 	destroy(channel);
 
 	/* it is the channel that has ended, not all of them */
 	channel = create_nonblocking();
+	assert_false(is_readable(channel));
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
 	destroy(channel);
 }
@@ -297,17 +342,29 @@ static void bad_reads(void **state)
 {
 	struct ibv_ext_dmabuf_event_channel *channel = create();
 	struct ibv_ext_dmabuf_event event;
-	int fd = channel->fd;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
+	assert_true(fd >= 0);
 	assert_int_equal(send(mock.events, "half an event", 8, 0), 8);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
-	channel->fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(dup2(fd, mock.event_file), mock.event_file);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
+	close(fd);
+	destroy(channel);
+}
+
+/* The caller's descriptor was closed by somebody. */
+static void closed_descriptor(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct ibv_ext_dmabuf_event event;
+
+	(void)state;
 	close(channel->fd);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EBADF);
 	assert_int_equal(ibv_ext_destroy_dmabuf_event_channel(channel), EBADF);
-	close(fd);
+	assert_int_equal(fcntl(mock.event_file, F_GETFD), -1);
 }
 
 static void event_of_another_age(void **state)
@@ -360,14 +417,84 @@ static void start(struct waiter *waiter, struct ibv_ext_dmabuf_event_channel *ch
 	assert_false(waiter->done);
 }
 
+/* Fails if it is not back soon; returns what the call returned. */
+static int end_of(struct waiter *waiter)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_REALTIME, &deadline);
+	deadline.tv_sec += 10;
+	if (pthread_timedjoin_np(waiter->thread, NULL, &deadline))
+		fail_msg("a thread waits for ever");
+	return waiter->err;
+}
+
+/* The device's end is one event, which one of them reads. */
+static void end_of_the_device_for_all(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct waiter waiters[4];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++)
+		start(&waiters[i], channel);
+	send_event(0, IBV_EVENT_DEVICE_FATAL);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(end_of(&waiters[i]), EIO);
+	destroy(channel);
+}
+
+static void one_event_for_two(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct waiter waiters[2];
+	unsigned int round, i;
+
+	(void)state;
+	for (round = 0; round < 10; round++) {
+		channel = create();
+		start(&waiters[0], channel);
+		start(&waiters[1], channel);
+		/* both wake up and one has to wait on */
+		send_event(5, REVOKED);
+		while (!waiters[0].done && !waiters[1].done)
+			usleep(1000);
+		i = waiters[0].done ? 0 : 1;
+		assert_int_equal(end_of(&waiters[i]), 0);
+		assert_ptr_equal(waiters[i].event.cookie, 5);
+		usleep(20000);
+		assert_false(waiters[!i].done);
+		start(&waiters[i], channel);
+		send_event(0, IBV_EVENT_DEVICE_FATAL);
+		assert_int_equal(end_of(&waiters[0]), EIO);
+		assert_int_equal(end_of(&waiters[1]), EIO);
+		destroy(channel);
+	}
+}
+
 static void on_signal(int signal)
 {
 	(void)signal;
 }
 
+static void interrupt(struct ibv_ext_dmabuf_event_channel *channel, int sa_flags)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = sa_flags };
+	struct waiter waiter;
+
+	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+	start(&waiter, channel);
+	/* one could come before the thread sleeps */
+	while (!waiter.done) {
+		pthread_kill(waiter.thread, SIGUSR1);
+		usleep(1000);
+	}
+	assert_int_equal(end_of(&waiter), EINTR);
+}
+
 static void blocks(void **state)
 {
-	struct sigaction action = { .sa_handler = on_signal };
 	struct ibv_ext_dmabuf_event_channel *channel = create();
 	struct waiter waiter;
 
@@ -382,15 +509,8 @@ static void blocks(void **state)
 	assert_int_equal(waiter.err, 0);
 	assert_ptr_equal(waiter.event.cookie, 2);
 
-	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	start(&waiter, channel);
-	/* one could come before the thread sleeps again */
-	while (!waiter.done) {
-		pthread_kill(waiter.thread, SIGUSR1);
-		usleep(1000);
-	}
-	assert_int_equal(pthread_join(waiter.thread, NULL), 0);
-	assert_int_equal(waiter.err, EINTR);
+	interrupt(channel, 0);
+	interrupt(channel, SA_RESTART);
 	destroy(channel);
 }
 
@@ -399,13 +519,23 @@ static void blocks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(create_bytes),   TEST(watch_bytes),
-		TEST(create_errors),  TEST(create_with_stale_driver_id),
-		TEST(watch_errors),   TEST(watch_in_another_context),
-		TEST(events),	      TEST(other_events),
-		TEST(device_removed), TEST(events_after_the_end),
-		TEST(bad_reads),      TEST(event_of_another_age),
+		TEST(create_bytes),
+		TEST(watch_bytes),
+		TEST(create_errors),
+		TEST(create_with_stale_driver_id),
+		TEST(watch_errors),
+		TEST(watch_in_another_context),
+		TEST(events),
+		TEST(other_events),
+		TEST(device_removed),
+		TEST(events_after_the_end),
+		TEST(bad_reads),
+		TEST(closed_descriptor),
+		TEST(no_more_files),
+		TEST(event_of_another_age),
 		TEST(blocks),
+		TEST(end_of_the_device_for_all),
+		TEST(one_event_for_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,7 +257,7 @@ int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_chann
 /*
  * Waits for an event, unless the fd is set to O_NONBLOCK. Returns 0, or an errno
  * value: EAGAIN, there is none; EINTR; EIO, there is none, and the device is gone
- * or has failed for good.
+ * or has failed for good. The fd stays readable then.
  */
 static inline int ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *channel,
 					   struct ibv_ext_dmabuf_event *event)
