@@ -7,24 +7,46 @@
  * device's end is one event, which only one of them gets. So the event file does
  * not block, and they wait by poll() on an epoll file, which is also readable from
  * the device's end on. It is the one that the caller has.
+ *
+ * The kernel is not given the caller's cookie but a number of the watch. The event
+ * of a watch that was ended may have been read from the kernel before, by a thread
+ * that has not returned yet. That thread does not find the number any more and
+ * goes on, so nobody needs to wait for it.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <unistd.h>
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_verbs.h>
 
 #include "ext.h"
 
+struct watch {
+	TAILQ_ENTRY(watch) entry;
+	const struct ibv_mr *mr;
+	void *cookie;
+	uint64_t id;
+};
+
 struct channel {
 	struct ibv_ext_dmabuf_event_channel base;
 	int event_fd;
 	int end_fd; /* readable when the device is gone */
+	/*
+	 * Held until the kernel has answered, so that an event that comes before
+	 * the answer does not meet a watch that is not in the list yet.
+	 */
+	pthread_mutex_t lock;
+	uint64_t last_id;
+	/* Those whose event was not delivered. An MR may be gone without an unwatch. */
+	TAILQ_HEAD(, watch) watches;
 	/* the kernel says it only once, and not always after all that led to it */
 	atomic_bool device_gone;
 };
@@ -75,9 +97,15 @@ static int open_files(struct channel *channel)
 static int close_channel(struct channel *channel)
 {
 	int err = close(channel->base.fd) ? errno : 0;
+	struct watch *watch;
 
 	close(channel->end_fd);
 	close(channel->event_fd);
+	while ((watch = TAILQ_FIRST(&channel->watches))) {
+		TAILQ_REMOVE(&channel->watches, watch, entry);
+		free(watch);
+	}
+	pthread_mutex_destroy(&channel->lock);
 	free(channel);
 	return err;
 }
@@ -95,6 +123,8 @@ ibv_ext_create_dmabuf_event_channel(struct ibv_context *context)
 	channel->base.fd = -1;
 	channel->event_fd = -1;
 	channel->end_fd = -1;
+	pthread_mutex_init(&channel->lock, NULL);
+	TAILQ_INIT(&channel->watches);
 	err = open_files(channel);
 	if (err) {
 		close_channel(channel);
@@ -104,22 +134,47 @@ ibv_ext_create_dmabuf_event_channel(struct ibv_context *context)
 	return &channel->base;
 }
 
+static int add_watch(struct channel *channel, const struct ext_device *device,
+		     const struct ibv_mr *mr, void *cookie)
+{
+	uint64_t id = ++channel->last_id;
+	struct ib_uverbs_attr attrs[] = {
+		ext_attr_handle(UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, mr->handle),
+		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->event_fd),
+		ext_attr_u64(UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, id),
+	};
+	struct watch *watch;
+	int err;
+
+	watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		return ENOMEM;
+	err = ext_ioctl(device, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs);
+	if (err) {
+		free(watch);
+		return err;
+	}
+	watch->mr = mr;
+	watch->cookie = cookie;
+	watch->id = id;
+	TAILQ_INSERT_TAIL(&channel->watches, watch, entry);
+	return 0;
+}
+
 EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *base,
 				   void *cookie)
 {
 	struct channel *channel = (struct channel *)base;
-	struct ib_uverbs_attr attrs[] = {
-		ext_attr_handle(UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, mr->handle),
-		ext_attr_fd(UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, channel->event_fd),
-		ext_attr_u64(UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, (uintptr_t)cookie),
-	};
 	struct ext_device device;
 	int err;
 
 	err = ext_get_device(mr->context->cmd_fd, &device);
 	if (err)
 		return err;
-	err = ext_ioctl(&device, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR, attrs);
+
+	pthread_mutex_lock(&channel->lock);
+	err = add_watch(channel, &device, mr, cookie);
+	pthread_mutex_unlock(&channel->lock);
 	switch (err) {
 	case EPROTONOSUPPORT:
 		return EOPNOTSUPP;
@@ -133,6 +188,57 @@ EXPORT int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_even
 	default:
 		return err;
 	}
+}
+
+static int unwatch(const struct channel *channel, const struct ext_device *device,
+		   const struct ibv_mr *mr, uint64_t id)
+{
+	uint32_t events_reported;
+	struct ib_uverbs_attr attrs[] = {
+		ext_attr_handle(UVERBS_ATTR_UNWATCH_DMABUF_MR_HANDLE, mr->handle),
+		ext_attr_fd(UVERBS_ATTR_UNWATCH_DMABUF_MR_EVENT_FD, channel->event_fd),
+		ext_attr_u64(UVERBS_ATTR_UNWATCH_DMABUF_MR_COOKIE, id),
+		ext_attr_out(UVERBS_ATTR_UNWATCH_DMABUF_MR_RESP_EVENTS_REPORTED, &events_reported,
+			     sizeof(events_reported)),
+	};
+
+	return ext_ioctl(device, UVERBS_OBJECT_MR, UVERBS_METHOD_UNWATCH_DMABUF_MR, attrs);
+}
+
+/*
+ * The MR does not have that watch: it was one of an earlier MR, whose struct was
+ * at the same address. This one may be an ordinary MR or of another context.
+ */
+static bool is_of_earlier_mr(int err)
+{
+	return err == ENOENT || err == EINVAL || err == EBADF;
+}
+
+EXPORT int ibv_ext_unwatch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *base)
+{
+	struct channel *channel = (struct channel *)base;
+	struct watch *watch, *next;
+	struct ext_device device;
+	int device_err, err, ret = ENOENT;
+
+	device_err = ext_get_device(mr->context->cmd_fd, &device);
+	if (device_err == EOPNOTSUPP)
+		return EOPNOTSUPP;
+
+	pthread_mutex_lock(&channel->lock);
+	for (watch = TAILQ_FIRST(&channel->watches); watch; watch = next) {
+		next = TAILQ_NEXT(watch, entry);
+		if (watch->mr != mr)
+			continue;
+		/* A kernel that cannot be asked may keep the watch; its event is dropped. */
+		err = device_err ? device_err : unwatch(channel, &device, mr, watch->id);
+		if (!is_of_earlier_mr(err))
+			ret = 0;
+		TAILQ_REMOVE(&channel->watches, watch, entry);
+		free(watch);
+	}
+	pthread_mutex_unlock(&channel->lock);
+	return ret;
 }
 
 static void end_waiting(struct channel *channel)
@@ -173,6 +279,26 @@ static int read_event(struct channel *channel, struct ib_uverbs_async_event_desc
 	return size == sizeof(*event) ? 0 : EIO;
 }
 
+/* False if the watch was ended after the kernel sent its event. */
+static bool take_cookie(struct channel *channel, uint64_t id, void **cookie)
+{
+	struct watch *watch;
+	bool found = false;
+
+	pthread_mutex_lock(&channel->lock);
+	TAILQ_FOREACH (watch, &channel->watches, entry) {
+		if (watch->id != id)
+			continue;
+		found = true;
+		*cookie = watch->cookie;
+		TAILQ_REMOVE(&channel->watches, watch, entry);
+		free(watch);
+		break;
+	}
+	pthread_mutex_unlock(&channel->lock);
+	return found;
+}
+
 EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 				     struct ibv_ext_dmabuf_event *event, size_t event_size)
 {
@@ -188,9 +314,9 @@ EXPORT int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *base,
 		/* No event is guaranteed to follow, but those that are queued are delivered. */
 		if (kernel.event_type == IBV_EVENT_DEVICE_FATAL)
 			end_waiting(channel);
-	} while (kernel.event_type != IB_UVERBS_EVENT_DMABUF_MR_REVOKED);
+	} while (kernel.event_type != IB_UVERBS_EVENT_DMABUF_MR_REVOKED ||
+		 !take_cookie(channel, kernel.element, &out.cookie));
 
-	out.cookie = (void *)(uintptr_t)kernel.element;
 	out.type = kernel.event_type;
 	ext_copy_sized(event, event_size, &out, sizeof(out));
 	return 0;

@@ -121,6 +121,8 @@ static void events(void **state)
 	assert_errno(errno, EOPNOTSUPP, "ibv_ext_create_dmabuf_event_channel");
 	assert_errno(ibv_ext_watch_dmabuf_mr(mr, &channel, NULL), EOPNOTSUPP,
 		     "ibv_ext_watch_dmabuf_mr");
+	assert_errno(ibv_ext_unwatch_dmabuf_mr(mr, &channel), EOPNOTSUPP,
+		     "ibv_ext_unwatch_dmabuf_mr");
 	deregister(mr);
 }
 

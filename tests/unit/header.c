@@ -13,6 +13,7 @@ struct calls {
 	_ibv_ext_query_dmabuf_mr_fn query_mr;
 	ibv_ext_create_dmabuf_event_channel_fn create_channel;
 	ibv_ext_watch_dmabuf_mr_fn watch;
+	ibv_ext_unwatch_dmabuf_mr_fn unwatch;
 	_ibv_ext_get_dmabuf_event_fn get_event;
 	ibv_ext_destroy_dmabuf_event_channel_fn destroy_channel;
 	ibv_ext_dmabuf_reason_str_fn reason_str;
@@ -30,6 +31,7 @@ void get_calls(struct calls *calls)
 	calls->query_mr = _ibv_ext_query_dmabuf_mr;
 	calls->create_channel = ibv_ext_create_dmabuf_event_channel;
 	calls->watch = ibv_ext_watch_dmabuf_mr;
+	calls->unwatch = ibv_ext_unwatch_dmabuf_mr;
 	calls->get_event = _ibv_ext_get_dmabuf_event;
 	calls->destroy_channel = ibv_ext_destroy_dmabuf_event_channel;
 	calls->reason_str = ibv_ext_dmabuf_reason_str;

@@ -195,6 +195,50 @@ static int make_event_file(struct ib_uverbs_attr *attr)
 	return 0;
 }
 
+static int add_watch(const struct ib_uverbs_attr *attrs)
+{
+	if (mock.watch_err)
+		return mock.watch_err;
+	assert_true(mock.num_watches < MOCK_MAX_WATCHES);
+	mock.watches[mock.num_watches++] = (struct mock_watch){
+		.handle = attrs[0].data,
+		.fd = attrs[1].data_s64,
+		.cookie = attrs[2].data,
+	};
+	if (mock.in_watch)
+		mock.in_watch();
+	return 0;
+}
+
+static int remove_watches(struct ib_uverbs_attr *attrs)
+{
+	unsigned int i, left = 0;
+
+	if (mock.unwatch_err)
+		return mock.unwatch_err;
+	for (i = 0; i < mock.num_watches; i++)
+		if (mock.watches[i].handle != attrs[0].data ||
+		    mock.watches[i].fd != attrs[1].data_s64 ||
+		    mock.watches[i].cookie != attrs[2].data)
+			mock.watches[left++] = mock.watches[i];
+	if (left == mock.num_watches)
+		return ENOENT;
+	mock.num_watches = left;
+	*(uint32_t *)(uintptr_t)attrs[3].data = 0;
+	attrs[3].flags |= UVERBS_ATTR_F_VALID_OUTPUT;
+	return 0;
+}
+
+ssize_t __real_read(int fd, void *buf, size_t size);
+ssize_t __wrap_read(int fd, void *buf, size_t size)
+{
+	ssize_t ret = __real_read(fd, buf, size);
+
+	if (ret > 0 && mock.after_read)
+		mock.after_read();
+	return ret;
+}
+
 #define METHOD(object, method) ((object) << 16 | (method))
 
 static int run_method(struct ib_uverbs_ioctl_hdr *hdr)
@@ -210,7 +254,9 @@ static int run_method(struct ib_uverbs_ioctl_hdr *hdr)
 	case METHOD(UVERBS_OBJECT_MR, 16):
 		return answer(&hdr->attrs[1], &mock.mr_info);
 	case METHOD(UVERBS_OBJECT_MR, 17):
-		return mock.watch_err;
+		return add_watch(hdr->attrs);
+	case METHOD(UVERBS_OBJECT_MR, 18):
+		return remove_watches(hdr->attrs);
 	case METHOD(UVERBS_OBJECT_ASYNC_EVENT, UVERBS_METHOD_ASYNC_EVENT_ALLOC):
 		return make_event_file(&hdr->attrs[0]);
 	default:

@@ -22,6 +22,7 @@
 
 #define MOCK_MAX_DEVICES 4
 #define MOCK_MAX_CALLS 256
+#define MOCK_MAX_WATCHES 16
 
 /* A uverbs device open at fd. Its node is not in devtmpfs, unless a test puts it there. */
 struct mock_device {
@@ -55,6 +56,13 @@ struct mock_reg {
 	unsigned int ioctls_before;
 };
 
+/* A watch that the kernel has. */
+struct mock_watch {
+	uint32_t handle;
+	int fd;
+	uint64_t cookie;
+};
+
 /* What a query answers: 0 or an errno value, and a struct of the kernel's own size. */
 struct mock_answer {
 	int err;
@@ -78,8 +86,13 @@ struct mock {
 	struct mock_answer probe;
 	unsigned int num_probes;
 	int watch_err;
-	int event_file; /* the one made last */
-	int events;	/* what is written here is read from it */
+	int unwatch_err;
+	struct mock_watch watches[MOCK_MAX_WATCHES];
+	unsigned int num_watches;
+	void (*in_watch)(void);	  /* called before the ioctl returns */
+	void (*after_read)(void); /* called before read() returns an event */
+	int event_file;		  /* the one made last */
+	int events;		  /* what is written here is read from it */
 	int event_file_err;
 	int ioctl_err;	 /* of every ioctl, whatever it asks */
 	int removed_err; /* of every method after the registration: the device is gone */

@@ -83,18 +83,30 @@ static void create_bytes(void **state)
 	destroy(channel);
 }
 
+/* What the kernel knows a watch by: not the caller's cookie, and no two are equal. */
+static uint64_t last_id(void)
+{
+	return mock.watches[mock.num_watches - 1].cookie;
+}
+
+static uint64_t watch(struct ibv_ext_dmabuf_event_channel *channel, uintptr_t cookie)
+{
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, (void *)cookie), 0);
+	return last_id();
+}
+
 static void watch_bytes(void **state)
 {
 	uint8_t expected[] = {
-		72,   0,    7,	  0,	17,   0,    3,	  0, /* length, object, method, attrs */
-		0,    0,    0,	  0,	0,    0,    0,	  0, /* reserved */
-		14,   0,    0,	  0,	0,    0,    0,	  0, /* driver id, reserved */
-		0,    0,    0,	  0,	1,    0,    0,	  0, /* attribute 0, a handle, mandatory */
-		0x44, 0x33, 0x22, 0x11, 0,    0,    0,	  0, /* the handle */
-		1,    0,    0,	  0,	1,    0,    0,	  0, /* attribute 1, a descriptor */
-		0,    0,    0,	  0,	0,    0,    0,	  0, /* the descriptor */
-		2,    0,    8,	  0,	1,    0,    0,	  0, /* attribute 2, 8 bytes */
-		0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, /* the cookie */
+		72,   0,    7,	  0,	17, 0, 3, 0, /* length, object, method, attrs */
+		0,    0,    0,	  0,	0,  0, 0, 0, /* reserved */
+		14,   0,    0,	  0,	0,  0, 0, 0, /* driver id, reserved */
+		0,    0,    0,	  0,	1,  0, 0, 0, /* attribute 0, a handle, mandatory */
+		0x44, 0x33, 0x22, 0x11, 0,  0, 0, 0, /* the handle */
+		1,    0,    0,	  0,	1,  0, 0, 0, /* attribute 1, a descriptor */
+		0,    0,    0,	  0,	0,  0, 0, 0, /* the descriptor */
+		2,    0,    8,	  0,	1,  0, 0, 0, /* attribute 2, 8 bytes */
+		1,    0,    0,	  0,	0,  0, 0, 0, /* the number of the watch */
 	};
 	struct ibv_ext_dmabuf_event_channel *channel;
 	struct mock_ioctl *call;
@@ -103,11 +115,45 @@ static void watch_bytes(void **state)
 	mock.devices[0].driver_id = 14;
 	channel = create();
 	expected[48] = mock.event_file;
-	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, (void *)0x0102030405060708), 0);
+	watch(channel, 0x0102030405060708);
 	call = &mock.ioctls[mock.num_ioctls - 1];
 	assert_int_equal(call->fd, context()->cmd_fd);
 	assert_int_equal(call->length, 72);
 	assert_memory_equal(call->bytes, expected, sizeof(expected));
+	expected[64] = 2;
+	watch(channel, 0x0102030405060708);
+	assert_memory_equal(mock.ioctls[mock.num_ioctls - 1].bytes, expected, sizeof(expected));
+	destroy(channel);
+}
+
+static void unwatch_bytes(void **state)
+{
+	uint8_t expected[] = {
+		88,   0,    7,	  0,	18, 0, 4, 0, /* length, object, method, attrs */
+		0,    0,    0,	  0,	0,  0, 0, 0, /* reserved */
+		14,   0,    0,	  0,	0,  0, 0, 0, /* driver id, reserved */
+		0,    0,    0,	  0,	1,  0, 0, 0, /* attribute 0, a handle, mandatory */
+		0x44, 0x33, 0x22, 0x11, 0,  0, 0, 0, /* the handle */
+		1,    0,    0,	  0,	1,  0, 0, 0, /* attribute 1, a descriptor */
+		0,    0,    0,	  0,	0,  0, 0, 0, /* the descriptor */
+		2,    0,    8,	  0,	1,  0, 0, 0, /* attribute 2, 8 bytes */
+		1,    0,    0,	  0,	0,  0, 0, 0, /* the number of the watch */
+		3,    0,    4,	  0,	1,  0, 0, 0, /* attribute 3, 4 bytes */
+	};
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct mock_ioctl *call;
+
+	(void)state;
+	mock.devices[0].driver_id = 14;
+	channel = create();
+	expected[48] = mock.event_file;
+	watch(channel, 0x0102030405060708);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+	call = &mock.ioctls[mock.num_ioctls - 1];
+	assert_int_equal(call->fd, context()->cmd_fd);
+	assert_int_equal(call->length, 88);
+	assert_memory_equal(call->bytes, expected, sizeof(expected));
+	assert_int_equal(mock.num_watches, 0);
 	destroy(channel);
 }
 
@@ -206,9 +252,17 @@ static void watch_errors(void **state)
 		assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL),
 				 errors[i].library);
 	}
+	/* nothing is left of them */
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+
+	mock.watch_err = 0;
+	mock.fail_alloc = 1;
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL), ENOMEM);
+	assert_int_equal(mock.num_watches, 0);
 	mock.caps.err = EPROTONOSUPPORT;
 	mock.watch_err = EINVAL;
 	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mock.mr, channel, NULL), EOPNOTSUPP);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), EOPNOTSUPP);
 	destroy(channel);
 }
 
@@ -233,6 +287,12 @@ static void send_event(uint64_t element, uint32_t type)
 	assert_int_equal(send(mock.events, &desc, sizeof(desc), 0), 16);
 }
 
+/* The event of a watch with @cookie */
+static void send_revoked(struct ibv_ext_dmabuf_event_channel *channel, uintptr_t cookie)
+{
+	send_event(watch(channel, cookie), REVOKED);
+}
+
 static void events(void **state)
 {
 	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
@@ -244,8 +304,8 @@ static void events(void **state)
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
 	assert_memory_equal(&event, &before, sizeof(event));
 
-	send_event(0x0102030405060708, REVOKED);
-	send_event(0, REVOKED);
+	send_revoked(channel, 0x0102030405060708);
+	send_revoked(channel, 0);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
 	assert_ptr_equal(event.cookie, 0x0102030405060708);
 	assert_int_equal(event.type, IBV_EXT_DMABUF_EVENT_REVOKED);
@@ -268,7 +328,7 @@ static void other_events(void **state)
 			send_event(1, type);
 	send_event(1, REVOKED + 1);
 	send_event(1, UINT32_MAX);
-	send_event(2, REVOKED);
+	send_revoked(channel, 2);
 	send_event(1, IBV_EVENT_PORT_ACTIVE);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
 	assert_ptr_equal(event.cookie, 2);
@@ -298,7 +358,7 @@ static void device_removed(void **state)
 	struct ibv_ext_dmabuf_event event;
 
 	(void)state;
-	send_event(5, REVOKED);
+	send_revoked(channel, 5);
 	send_event(0, IBV_EVENT_DEVICE_FATAL);
 	expect_event(channel, 5);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
@@ -325,14 +385,14 @@ static void events_after_the_end(void **state)
 
 	(void)state;
 	send_event(0, IBV_EVENT_DEVICE_FATAL);
-	send_event(5, REVOKED);
+	send_revoked(channel, 5);
 	send_event(1, IBV_EVENT_PORT_ERR);
-	send_event(6, REVOKED);
+	send_revoked(channel, 6);
 	expect_event(channel, 5);
 	expect_event(channel, 6);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
-	send_event(7, REVOKED);
+	send_revoked(channel, 7);
 	expect_event(channel, 7);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EIO);
 	destroy(channel);
@@ -378,11 +438,11 @@ static void event_of_another_age(void **state)
 
 	(void)state;
 	memset(&newer, 0x5a, sizeof(newer));
-	send_event(7, REVOKED);
+	send_revoked(channel, 7);
 	assert_int_equal(_ibv_ext_get_dmabuf_event(channel, &newer.known, sizeof(void *)), 0);
 	assert_ptr_equal(newer.known.cookie, 7);
 	assert_int_equal(newer.known.type, 0x5a5a5a5a);
-	send_event(8, REVOKED);
+	send_revoked(channel, 8);
 	assert_int_equal(_ibv_ext_get_dmabuf_event(channel, &newer.known, sizeof(newer) - 8), 0);
 	assert_ptr_equal(newer.known.cookie, 8);
 	assert_int_equal(newer.known.type, IBV_EXT_DMABUF_EVENT_REVOKED);
@@ -457,7 +517,7 @@ static void one_event_for_two(void **state)
 		start(&waiters[0], channel);
 		start(&waiters[1], channel);
 		/* both wake up and one has to wait on */
-		send_event(5, REVOKED);
+		send_revoked(channel, 5);
 		while (!waiters[0].done && !waiters[1].done)
 			usleep(1000);
 		i = waiters[0].done ? 0 : 1;
@@ -471,6 +531,176 @@ static void one_event_for_two(void **state)
 		assert_int_equal(end_of(&waiters[1]), EIO);
 		destroy(channel);
 	}
+}
+
+static void expect_none(struct ibv_ext_dmabuf_event_channel *channel)
+{
+	struct ibv_ext_dmabuf_event event;
+
+	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
+}
+
+static void unwatched(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *other = create_nonblocking();
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	struct ibv_mr mr = { .context = context(), .handle = 7 };
+	uint64_t ids[3], id;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+	watch(other, 1);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+
+	/* all of the MR, whatever their cookies; not those of another or by another */
+	ids[0] = watch(channel, 2);
+	ids[1] = watch(channel, 2);
+	assert_int_equal(ibv_ext_watch_dmabuf_mr(&mr, channel, (void *)4), 0);
+	id = last_id();
+	ids[2] = watch(channel, 3);
+	assert_int_equal(mock.num_watches, 5);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+	assert_int_equal(mock.num_watches, 2);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+
+	/* as if they had been read before */
+	for (i = 0; i < 3; i++)
+		send_event(ids[i], REVOKED);
+	send_event(id, REVOKED);
+	expect_event(channel, 4);
+	expect_none(channel);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, other), 0);
+	assert_int_equal(mock.num_watches, 1);
+
+	/* and again */
+	send_revoked(channel, 2);
+	expect_event(channel, 2);
+	expect_none(channel);
+	destroy(channel);
+	destroy(other);
+}
+
+/* Of two watches one has given its event: the other can still be ended. */
+static void unwatched_after_the_event(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	uint64_t id;
+
+	(void)state;
+	id = watch(channel, 5);
+	send_revoked(channel, 6);
+	expect_event(channel, 6);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+	send_event(id, REVOKED);
+	expect_none(channel);
+
+	send_revoked(channel, 7);
+	expect_event(channel, 7);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+	destroy(channel);
+}
+
+static struct ibv_ext_dmabuf_event_channel *read_channel;
+
+static void unwatch_while_reading(void)
+{
+	mock.after_read = NULL;
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, read_channel), 0);
+}
+
+/* The reader has the event but has not returned, and nobody waits for it. */
+static void unwatched_while_reading(void **state)
+{
+	(void)state;
+	read_channel = create_nonblocking();
+	send_revoked(read_channel, 5);
+	mock.after_read = unwatch_while_reading;
+	expect_none(read_channel);
+	assert_null(mock.after_read);
+	send_revoked(read_channel, 6);
+	expect_event(read_channel, 6);
+	destroy(read_channel);
+}
+
+static void send_last(void)
+{
+	send_event(last_id(), REVOKED);
+	/* time to read it */
+	usleep(50000);
+}
+
+/* The MR was revoked before, so that the event comes at once. */
+static void event_before_the_answer(void **state)
+{
+	struct ibv_ext_dmabuf_event_channel *channel = create();
+	struct waiter waiter;
+
+	(void)state;
+	start(&waiter, channel);
+	mock.in_watch = send_last;
+	watch(channel, 5);
+	assert_int_equal(end_of(&waiter), 0);
+	assert_ptr_equal(waiter.event.cookie, 5);
+	destroy(channel);
+}
+
+/* An MR was deregistered while it was watched, and another is at its address. */
+static void another_mr_at_the_address(void **state)
+{
+	static const int errors[] = { ENOENT, EINVAL, EBADF };
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	unsigned int i;
+	uint64_t id;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		id = watch(channel, 5);
+		mock.num_watches = 0;
+		mock.unwatch_err = errors[i];
+		assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+		mock.unwatch_err = 0;
+		send_event(id, REVOKED);
+		expect_none(channel);
+	}
+
+	id = watch(channel, 5);
+	mock.num_watches = 0;
+	watch(channel, 6);
+	watch(channel, 7);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+	assert_int_equal(mock.num_watches, 0);
+	send_event(id, REVOKED);
+	expect_none(channel);
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), ENOENT);
+	destroy(channel);
+}
+
+/* Whether the kernel can be asked or not, nothing comes. */
+static void unwatch_errors(void **state)
+{
+	static const int errors[] = { EIO, ENODEV, ENOMEM, EINTR, EBUSY, EPROTONOSUPPORT };
+	struct ibv_ext_dmabuf_event_channel *channel = create_nonblocking();
+	unsigned int i;
+	uint64_t id;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		mock.num_watches = 0;
+		id = watch(channel, 5);
+		mock.unwatch_err = errors[i];
+		assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+		mock.unwatch_err = 0;
+		send_event(id, REVOKED);
+		expect_none(channel);
+	}
+
+	id = watch(channel, 5);
+	mock.ioctl_err = EIO;
+	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
+	send_event(id, REVOKED);
+	expect_none(channel);
+	destroy(channel);
 }
 
 static void on_signal(int signal)
@@ -504,7 +734,7 @@ static void blocks(void **state)
 	send_event(1, IBV_EVENT_PORT_ERR);
 	usleep(50000);
 	assert_false(waiter.done);
-	send_event(2, REVOKED);
+	send_revoked(channel, 2);
 	assert_int_equal(pthread_join(waiter.thread, NULL), 0);
 	assert_int_equal(waiter.err, 0);
 	assert_ptr_equal(waiter.event.cookie, 2);
@@ -536,6 +766,13 @@ int main(void)
 		TEST(blocks),
 		TEST(end_of_the_device_for_all),
 		TEST(one_event_for_two),
+		TEST(unwatched),
+		TEST(unwatched_after_the_event),
+		TEST(unwatched_while_reading),
+		TEST(event_before_the_answer),
+		TEST(another_mr_at_the_address),
+		TEST(unwatch_errors),
+		TEST(unwatch_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

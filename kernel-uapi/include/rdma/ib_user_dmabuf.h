@@ -44,6 +44,7 @@ enum ib_uverbs_dmabuf_methods_device {
 enum ib_uverbs_dmabuf_methods_mr {
 	UVERBS_METHOD_QUERY_DMABUF_MR = 16,
 	UVERBS_METHOD_WATCH_DMABUF_MR = 17,
+	UVERBS_METHOD_UNWATCH_DMABUF_MR = 18,
 };
 
 enum ib_uverbs_attrs_query_dmabuf_caps {
@@ -78,10 +79,20 @@ enum ib_uverbs_attrs_watch_dmabuf_mr {
 	UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE,
 };
 
+enum ib_uverbs_attrs_unwatch_dmabuf_mr {
+	/* in: handle of a UVERBS_OBJECT_MR */
+	UVERBS_ATTR_UNWATCH_DMABUF_MR_HANDLE,
+	/* in: the UVERBS_OBJECT_ASYNC_EVENT and the cookie of the watch */
+	UVERBS_ATTR_UNWATCH_DMABUF_MR_EVENT_FD,
+	UVERBS_ATTR_UNWATCH_DMABUF_MR_COOKIE,
+	/* out: u32, how many of its events were read */
+	UVERBS_ATTR_UNWATCH_DMABUF_MR_RESP_EVENTS_REPORTED,
+};
+
 /*
  * event_type of what WATCH_DMABUF_MR sends, far above enum ib_event_type. Each
  * watch of an MR gives one event when the MR is revoked, at once if it was
- * already, and none after the MR is deregistered.
+ * already. UNWATCH_DMABUF_MR and a deregistration take back what was not read.
  */
 enum ib_uverbs_dmabuf_event_type {
 	IB_UVERBS_EVENT_DMABUF_MR_REVOKED = 1 << 16,

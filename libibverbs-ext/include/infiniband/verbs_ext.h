@@ -248,11 +248,18 @@ ibv_ext_create_dmabuf_event_channel(struct ibv_context *context);
 
 /*
  * Have one event with @cookie sent to @channel when @mr is revoked, at once if
- * it was already. ibv_dereg_mr() takes back what was not read. Returns 0, or an
- * errno value.
+ * it was already. Returns 0, or an errno value.
  */
 int ibv_ext_watch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel,
 			    void *cookie);
+
+/*
+ * End all watches of @mr by @channel, before the MR is deregistered. No event of
+ * them is delivered any more, also not to a thread that is waiting or reading.
+ * Returns 0, or an errno value: ENOENT, there was none whose event was not
+ * delivered before.
+ */
+int ibv_ext_unwatch_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel);
 
 /*
  * Waits for an event, unless the fd is set to O_NONBLOCK. Returns 0, or an errno
@@ -291,6 +298,8 @@ typedef struct ibv_ext_dmabuf_event_channel *(*ibv_ext_create_dmabuf_event_chann
 typedef int (*ibv_ext_watch_dmabuf_mr_fn)(struct ibv_mr *mr,
 					  struct ibv_ext_dmabuf_event_channel *channel,
 					  void *cookie);
+typedef int (*ibv_ext_unwatch_dmabuf_mr_fn)(struct ibv_mr *mr,
+					    struct ibv_ext_dmabuf_event_channel *channel);
 typedef int (*_ibv_ext_get_dmabuf_event_fn)(struct ibv_ext_dmabuf_event_channel *channel,
 					    struct ibv_ext_dmabuf_event *event, size_t event_size);
 typedef int (*ibv_ext_destroy_dmabuf_event_channel_fn)(struct ibv_ext_dmabuf_event_channel *channel);
