@@ -216,7 +216,7 @@ static void test_cgroup(void **state)
 		skip_because("this kernel's rdma cgroup has no resource dmabuf_pinned");
 	rdma_cgroup_create();
 	OK(rdma_cgroup_join(CGROUP_A));
-	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE / PAGE - 1));
+	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE - 1));
 	fd = create_buffer(t, DMABUF_TEST_REVOKING, DMABUF_TEST_SYSTEM, 0);
 	OK(ibv_dereg_mr(register_plain(t, fd)));
 
@@ -224,18 +224,18 @@ static void test_cgroup(void **state)
 	assert_null(try_register_plain(t, fd));
 	assert_errno(errno, EAGAIN, "registration");
 	assert_idle(&t->s, fd);
-	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
+	assert_int_equal(rdma_cgroup_pinned(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
 
-	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE / PAGE));
+	OK(rdma_cgroup_limit(CGROUP_A, EDU_IB_VERBS_DEVICE, SIZE));
 	mr = register_plain(t, fd);
 	pinned = register_part(t, fd, 0, SIZE, 0, ALLOW_REVOKE);
-	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE / PAGE);
+	assert_int_equal(rdma_cgroup_pinned(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE);
 	OK(ibv_dereg_mr(pinned));
-	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE / PAGE);
+	assert_int_equal(rdma_cgroup_pinned(CGROUP_A, EDU_IB_VERBS_DEVICE), SIZE);
 	if (revocable)
 		OK(exporter_revoke(t->s.dev, fd, 5000, &result));
 	OK(ibv_dereg_mr(mr));
-	assert_int_equal(rdma_cgroup_pages(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
+	assert_int_equal(rdma_cgroup_pinned(CGROUP_A, EDU_IB_VERBS_DEVICE), 0);
 	close(fd);
 	OK(rdma_cgroup_remove());
 }

@@ -279,7 +279,7 @@ static void in_a_cgroup(void **state)
 		    IB_UVERBS_ACCESS_DMABUF_PINNED);
 	sweep_faults("probe in a cgroup", &sweep, do_probe, NULL);
 	sweep_faults("registration in a cgroup", &sweep, do_register, do_deregister);
-	assert_int_equal(rdma_cgroup_pages(CGROUP_OUTER, DEVICE), 0);
+	assert_int_equal(rdma_cgroup_pinned(CGROUP_OUTER, DEVICE), 0);
 	/* also fails if a group cannot be freed */
 	assert_int_equal(rdma_cgroup_remove(), 0);
 }

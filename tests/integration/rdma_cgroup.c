@@ -8,7 +8,7 @@
 #include "test.h"
 
 #define MOUNT "/sys/fs/cgroup/"
-#define RESOURCE "dmabuf_pinned="
+#define RESOURCE "dmabuf_pinned"
 
 static const char *const groups[] = { CGROUP_A, CGROUP_B, CGROUP_OUTER };
 
@@ -50,15 +50,22 @@ int rdma_cgroup_join(const char *group)
 	return write_file(group, "cgroup.procs", "0");
 }
 
-int rdma_cgroup_limit(const char *group, const char *device, long pages)
+int rdma_cgroup_set(const char *group, const char *device, const char *limits)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s %s", device, limits);
+	return write_file(group, "rdma.max", text);
+}
+
+int rdma_cgroup_limit(const char *group, const char *device, int64_t bytes)
 {
 	char text[64];
 
-	if (pages == NO_LIMIT)
-		snprintf(text, sizeof(text), "%s " RESOURCE "max", device);
-	else
-		snprintf(text, sizeof(text), "%s " RESOURCE "%ld", device, pages);
-	return write_file(group, "rdma.max", text);
+	if (bytes == NO_LIMIT)
+		return rdma_cgroup_set(group, device, RESOURCE "=max");
+	snprintf(text, sizeof(text), RESOURCE "=%" PRId64, bytes);
+	return rdma_cgroup_set(group, device, text);
 }
 
 bool rdma_cgroup_counts_dmabufs(void)
@@ -73,32 +80,41 @@ bool rdma_cgroup_counts_dmabufs(void)
 	get_path(path, CGROUP_OUTER, "rdma.max");
 	stream = fopen(path, "re");
 	while (stream && fgets(line, sizeof(line), stream))
-		found |= strstr(line, " " RESOURCE) != NULL;
+		found |= strstr(line, " " RESOURCE "=") != NULL;
 	if (stream)
 		fclose(stream);
 	rdma_cgroup_rmdir(CGROUP_OUTER);
 	return found;
 }
 
-long rdma_cgroup_pages(const char *group, const char *device)
+void rdma_cgroup_get(const char *group, const char *file, const char *device, const char *resource,
+		     char value[32])
 {
-	size_t length = strlen(device);
-	char path[128], line[256];
+	char path[128], line[256], key[64];
 	FILE *stream;
-	long pages = -1;
 
-	get_path(path, group, "rdma.current");
+	*value = '\0';
+	snprintf(key, sizeof(key), " %s=", resource);
+	get_path(path, group, file);
 	stream = fopen(path, "re");
-	while (stream && pages < 0 && fgets(line, sizeof(line), stream)) {
-		const char *at = strstr(line, " " RESOURCE);
+	while (stream && fgets(line, sizeof(line), stream)) {
+		size_t length = strcspn(line, " ");
+		const char *at = strstr(line, key);
 
-		if (!at || strncmp(line, device, length) || line[length] != ' ' ||
-		    sscanf(at, " " RESOURCE "%ld", &pages) != 1)
-			pages = -1;
+		if (at && length == strlen(device) && !strncmp(line, device, length))
+			sscanf(at + strlen(key), "%31s", value);
 	}
 	if (stream)
 		fclose(stream);
-	return pages;
+}
+
+int64_t rdma_cgroup_pinned(const char *group, const char *device)
+{
+	int64_t bytes;
+	char text[32];
+
+	rdma_cgroup_get(group, "rdma.current", device, RESOURCE, text);
+	return sscanf(text, "%" SCNd64, &bytes) == 1 ? bytes : -1;
 }
 
 /* In any of its lines there is something but a name and zeroes. */

@@ -7,6 +7,7 @@
 #define RDMA_CGROUP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define CGROUP_ROOT ""
 #define CGROUP_OUTER "dmabuf-test"
@@ -14,7 +15,7 @@
 #define CGROUP_B "dmabuf-test/b"
 
 /* For rdma_cgroup_limit(): none */
-#define NO_LIMIT (-1L)
+#define NO_LIMIT INT64_MAX
 
 /* 0, or an errno value: the kernel has no such controller */
 int rdma_cgroup_setup(void);
@@ -36,10 +37,16 @@ int rdma_cgroup_rmdir(const char *group);
 /* The calling process; 0 or an errno value */
 int rdma_cgroup_join(const char *group);
 
-/* In pages; for a child, which must not fail the test: 0 or an errno value. */
-int rdma_cgroup_limit(const char *group, const char *device, long pages);
-/* -1: not to be found out */
-long rdma_cgroup_pages(const char *group, const char *device);
+/* Of dmabuf_pinned, in bytes; for a child, which must not fail the test: 0 or an errno value. */
+int rdma_cgroup_limit(const char *group, const char *device, int64_t bytes);
+/* What is charged of it; -1: not to be found out */
+int64_t rdma_cgroup_pinned(const char *group, const char *device);
+
+/* Of any resource, as text: "hca_object=3". 0 or an errno value. */
+int rdma_cgroup_set(const char *group, const char *device, const char *limits);
+/* What "rdma.max" or "rdma.current" says of a resource; empty: nothing */
+void rdma_cgroup_get(const char *group, const char *file, const char *device, const char *resource,
+		     char value[32]);
 
 /* Waits until the kernel has freed the groups that were removed; false: it does not. */
 bool rdma_cgroup_wait_freed(void);
