@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 /*
  * Event channels: what may be watched, what comes when the memory is taken back,
- * and that nothing comes after a deregistration.
+ * and that nothing comes after the watch or the region ended.
  */
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+
+#include <rdma/ib_user_verbs.h>
 
 #include "raw_ioctl.h"
+#include "stopped_page.h"
 #include "test_exporter.h"
 
 #define SIZE (4 * PAGE)
@@ -37,6 +42,19 @@ static void watch(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channe
 static int raw_watch(const struct ibv_mr *mr, int event_fd)
 {
 	return raw_watch_dmabuf_mr(mr->context->cmd_fd, mr->handle, event_fd, 0);
+}
+
+static void unwatch(struct ibv_mr *mr, struct ibv_ext_dmabuf_event_channel *channel, int err)
+{
+	assert_errno(ibv_ext_unwatch_dmabuf_mr(mr, channel), err, "unwatch");
+}
+
+static int raw_unwatch(const struct ibv_mr *mr, int event_fd, uint64_t cookie,
+		       uint32_t *events_reported)
+{
+	*events_reported = UINT32_MAX;
+	return raw_unwatch_dmabuf_mr(mr->context->cmd_fd, mr->handle, event_fd, cookie,
+				     events_reported);
 }
 
 static bool is_readable(const struct ibv_ext_dmabuf_event_channel *channel, int timeout_ms)
@@ -260,6 +278,124 @@ static void taken_back(void **state)
 	close(dev);
 }
 
+/* Of live regions, and of revoked ones whose events nobody has read. */
+static void unwatched(void **state)
+{
+	struct fixture *f = *state;
+	int dev = open_exporter(), fd = make_revocable(dev);
+	struct ibv_ext_dmabuf_event_channel *channel = create_channel(f->context);
+	struct ibv_ext_dmabuf_event_channel *second = create_channel(f->context);
+	struct ibv_mr *live = register_revocable(f, fd), *mr, *other;
+
+	watch(live, channel, live);
+	watch(live, channel, &live);
+	unwatch(live, channel, 0);
+	unwatch(live, channel, ENOENT);
+	mr = register_revocable(f, fd);
+	other = register_revocable(f, fd);
+	watch(other, channel, other);
+	watch(mr, channel, mr);
+	watch(mr, second, mr);
+	watch(mr, channel, &mr);
+	watch(live, channel, live);
+	unwatch(live, channel, 0);
+	watch(live, channel, &live);
+
+	revoke_buffer(dev, fd);
+	assert_true(is_readable(channel, 5000));
+	unwatch(mr, channel, 0);
+	unwatch(mr, channel, ENOENT);
+	expect_event(channel, other);
+	expect_event(channel, &live);
+	expect_no_event(channel);
+	expect_event(second, mr);
+	expect_no_event(second);
+
+	/* again, at once, as it is revoked; and taken back at once */
+	watch(mr, channel, mr);
+	expect_event(channel, mr);
+	unwatch(mr, channel, ENOENT);
+	watch(mr, channel, mr);
+	assert_true(is_readable(channel, 5000));
+	unwatch(mr, channel, 0);
+	expect_no_event(channel);
+
+	deregister(mr);
+	deregister(other);
+	deregister(live);
+	expect_no_event(channel);
+	destroy_channel(channel);
+	destroy_channel(second);
+	close(fd);
+	close(dev);
+}
+
+static void wrong_unwatches(void **state)
+{
+	struct fixture *f = *state;
+	int dev = open_exporter(), fd = make_revocable(dev);
+	struct ibv_ext_dmabuf_event_channel *channel = create_channel(f->context);
+	struct ibv_ext_dmabuf_event_channel *second = create_channel(f->context), *foreign;
+	struct ibv_context *other = open_device();
+	static char memory[64];
+	struct ibv_mr *ordinary = ibv_reg_mr(f->pd, memory, sizeof(memory), ACCESS_ALL);
+	struct ibv_mr *mr = register_revocable(f, fd), gone;
+	int async_fd = f->context->async_fd;
+	uint32_t reported;
+
+	assert_non_null(ordinary);
+	assert_non_null(other);
+	foreign = create_channel(other);
+	unwatch(mr, channel, ENOENT);
+	unwatch(ordinary, channel, ENOENT);
+	unwatch(mr, foreign, ENOENT);
+	watch(mr, channel, mr);
+	unwatch(mr, second, ENOENT);
+
+	/* the kernel's own answers */
+	assert_errno(raw_watch(mr, async_fd), 0, "watch");
+	assert_errno(raw_unwatch(mr, async_fd, 1, &reported), ENOENT, "another cookie");
+	assert_errno(raw_unwatch(mr, other->async_fd, 0, &reported), EBADF, "another context");
+	assert_errno(raw_unwatch(mr, -1, 0, &reported), EBADF, "no descriptor");
+	assert_errno(raw_unwatch(mr, fd, 0, &reported), EBADF, "another descriptor");
+	assert_errno(raw_unwatch(ordinary, async_fd, 0, &reported), EINVAL, "an ordinary MR");
+	assert_errno(raw_unwatch_dmabuf_mr(f->context->cmd_fd, 12345, async_fd, 0, &reported),
+		     ENOENT, "bogus MR");
+	assert_errno(raw_watch(mr, async_fd), 0, "watch");
+	assert_errno(raw_unwatch(mr, async_fd, 0, &reported), 0, "all with the cookie");
+	assert_int_equal(reported, 0);
+	assert_errno(raw_unwatch(mr, async_fd, 0, &reported), ENOENT, "none is left");
+
+	/* the library's watch is still there */
+	revoke_buffer(dev, fd);
+	expect_event(channel, mr);
+	unwatch(mr, channel, ENOENT);
+
+	/* The struct of a region that is gone, used for another one. */
+	watch(mr, channel, mr);
+	gone = *mr;
+	watch(&gone, channel, &gone);
+	deregister(mr);
+	assert_errno(exporter_unrevoke(dev, fd), 0, "unrevoke");
+	mr = register_revocable(f, fd);
+	gone = *mr;
+	unwatch(&gone, channel, ENOENT);
+	watch(&gone, channel, &gone);
+	unwatch(&gone, channel, 0);
+	deregister(mr);
+	gone = *ordinary;
+	unwatch(&gone, channel, ENOENT);
+	expect_no_event(channel);
+
+	deregister(ordinary);
+	destroy_channel(foreign);
+	assert_int_equal(ibv_close_device(other), 0);
+	destroy_channel(second);
+	destroy_channel(channel);
+	close(fd);
+	close(dev);
+}
+
 /* In which order things go does not matter. */
 static void destroyed_channel(void **state)
 {
@@ -439,6 +575,208 @@ static void deregistration_against_revoke(void **state)
 	close(revoker.dev);
 }
 
+struct reader {
+	struct ibv_ext_dmabuf_event_channel *channel;
+	_Atomic unsigned int delivered[ROUNDS];
+	int err;
+};
+
+/* Until the event without a cookie */
+static void *read_events(void *arg)
+{
+	struct reader *reader = arg;
+	struct ibv_ext_dmabuf_event event;
+
+	for (;;) {
+		reader->err = ibv_ext_get_dmabuf_event(reader->channel, &event);
+		if (reader->err || !event.cookie)
+			return NULL;
+		atomic_fetch_add((_Atomic unsigned int *)event.cookie, 1);
+	}
+}
+
+/* Either an event is delivered, or the watch ended before; and never after that. */
+static void unwatch_against_revoke(void **state)
+{
+	struct fixture *f = *state;
+	struct revoker revoker = { .dev = open_exporter() };
+	struct ibv_ext_dmabuf_event_channel *channel = create_channel(f->context);
+	unsigned int expected[ROUNDS], num_ended = 0, round, i;
+	struct reader reader = { .channel = channel };
+	pthread_t thread, reader_thread;
+	struct ibv_mr *mr;
+	int err;
+
+	assert_int_equal(fcntl(channel->fd, F_SETFL, 0), 0);
+	revoker.fd = make_revocable(revoker.dev);
+	assert_int_equal(pthread_create(&reader_thread, NULL, read_events, &reader), 0);
+	for (round = 0; round < ROUNDS; round++) {
+		mr = register_revocable(f, revoker.fd);
+		watch(mr, channel, &reader.delivered[round]);
+		revoker.delay_us = rand() % 300;
+		assert_int_equal(pthread_create(&thread, NULL, revoke_soon, &revoker), 0);
+		usleep(rand() % 1000);
+		err = ibv_ext_unwatch_dmabuf_mr(mr, channel);
+		if (err)
+			assert_errno(err, ENOENT, "unwatch");
+		expected[round] = err == ENOENT;
+		num_ended += !err;
+		assert_int_equal(pthread_join(thread, NULL), 0);
+		assert_errno(revoker.err, 0, "revoke");
+		for (i = 0; i < 5000 && reader.delivered[round] < expected[round]; i++)
+			usleep(1000);
+		deregister(mr);
+		assert_errno(exporter_unrevoke(revoker.dev, revoker.fd), 0, "unrevoke");
+	}
+	mr = register_revocable(f, revoker.fd);
+	watch(mr, channel, NULL);
+	revoke_buffer(revoker.dev, revoker.fd);
+	assert_int_equal(pthread_join(reader_thread, NULL), 0);
+	assert_errno(reader.err, 0, "reader");
+	for (round = 0; round < ROUNDS; round++)
+		assert_int_equal(reader.delivered[round], expected[round]);
+	print_message("%u of %u watches ended before their event\n", num_ended, ROUNDS);
+	deregister(mr);
+	destroy_channel(channel);
+	close(revoker.fd);
+	close(revoker.dev);
+}
+
+/* Where a thread's read() puts what it reads, before its caller gets it */
+static _Thread_local void *read_by_way_of;
+
+/* The library finds this one before libc's. */
+__attribute__((visibility("default"))) ssize_t read(int fd, void *buf, size_t size)
+{
+	ssize_t ret = syscall(SYS_read, fd, read_by_way_of ? read_by_way_of : buf, size);
+
+	if (read_by_way_of && ret > 0)
+		memcpy(buf, read_by_way_of, ret);
+	return ret;
+}
+
+struct stopped_reader {
+	struct waiter waiter;
+	struct stopped_page page;
+	pthread_t thread;
+	int event_fd;
+	struct ib_uverbs_async_event_desc event;
+	ssize_t size;
+};
+
+static void *read_by_the_library(void *arg)
+{
+	struct stopped_reader *reader = arg;
+
+	read_by_way_of = reader->page.addr;
+	return wait_for_event(&reader->waiter);
+}
+
+static void *read_the_file(void *arg)
+{
+	struct stopped_reader *reader = arg;
+
+	read_by_way_of = reader->page.addr;
+	reader->size = read(reader->event_fd, &reader->event, sizeof(reader->event));
+	return NULL;
+}
+
+/* Returns when the kernel has taken the event from its queue and copies it. */
+static void stop_reader(struct stopped_reader *reader, void *(*function)(void *))
+{
+	assert_int_equal(pthread_create(&reader->thread, NULL, function, reader), 0);
+	stopped_page_wait(&reader->page);
+}
+
+static void let_go(struct stopped_reader *reader)
+{
+	stopped_page_let_go(&reader->page);
+	assert_int_equal(pthread_join(reader->thread, NULL), 0);
+	stopped_page_destroy(&reader->page);
+}
+
+/* Nobody waits for the reader, and it delivers nothing. */
+static void unwatched_before_a_stopped_reader(void **state)
+{
+	struct fixture *f = *state;
+	int dev = open_exporter(), fd;
+	struct ibv_ext_dmabuf_event_channel *channel;
+	struct stopped_reader reader = {};
+	struct ibv_mr *mr, *other;
+
+	stopped_page_create(&reader.page);
+	channel = create_channel(f->context);
+	reader.waiter.channel = channel;
+	fd = make_revocable(dev);
+	mr = register_revocable(f, fd);
+	other = register_revocable(f, fd);
+	watch(mr, channel, mr);
+	revoke_buffer(dev, fd);
+	stop_reader(&reader, read_by_the_library);
+	unwatch(mr, channel, 0);
+	unwatch(mr, channel, ENOENT);
+	deregister(mr);
+	let_go(&reader);
+	assert_errno(reader.waiter.err, EAGAIN, "event");
+
+	/* One that waits gets what comes next instead. */
+	assert_int_equal(fcntl(channel->fd, F_SETFL, 0), 0);
+	watch(other, channel, other);
+	stopped_page_create(&reader.page);
+	stop_reader(&reader, read_by_the_library);
+	unwatch(other, channel, 0);
+	watch(other, channel, &other);
+	let_go(&reader);
+	assert_errno(reader.waiter.err, 0, "event");
+	assert_ptr_equal(reader.waiter.event.cookie, &other);
+	deregister(other);
+	destroy_channel(channel);
+	close(fd);
+	close(dev);
+}
+
+static void end_under_reader_of_the_file(struct fixture *f, bool unwatch_first)
+{
+	struct stopped_reader reader = { .event_fd = f->context->async_fd };
+	int dev = open_exporter(), fd;
+	struct ibv_mr *mr;
+	uint32_t reported;
+
+	stopped_page_create(&reader.page);
+	fd = make_revocable(dev);
+	mr = register_revocable(f, fd);
+	assert_errno(raw_watch(mr, reader.event_fd), 0, "watch");
+	assert_errno(raw_watch(mr, reader.event_fd), 0, "watch");
+	revoke_buffer(dev, fd);
+	stop_reader(&reader, read_the_file);
+	if (unwatch_first) {
+		assert_errno(raw_unwatch(mr, reader.event_fd, 0, &reported), 0, "unwatch");
+		assert_int_equal(reported, 1);
+	}
+	deregister(mr);
+	let_go(&reader);
+	assert_int_equal(reader.size, sizeof(reader.event));
+	assert_int_equal(reader.event.event_type, IB_UVERBS_EVENT_DMABUF_MR_REVOKED);
+
+	/* The second event was not read and is gone. */
+	assert_int_equal(fcntl(reader.event_fd, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(read(reader.event_fd, &reader.event, sizeof(reader.event)), -1);
+	assert_errno(errno, EAGAIN, "read");
+	assert_int_equal(fcntl(reader.event_fd, F_SETFL, 0), 0);
+	close(fd);
+	close(dev);
+}
+
+/*
+ * The kernel cannot take back what a reader has, but counts it. A deregistration
+ * waits for the reader as little.
+ */
+static void stopped_reader_of_the_file(void **state)
+{
+	end_under_reader_of_the_file(*state, true);
+	end_under_reader_of_the_file(*state, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,11 +786,16 @@ int main(void)
 		TEST(events_of_the_device),
 		TEST(revoked),
 		TEST(taken_back),
+		TEST(unwatched),
+		TEST(wrong_unwatches),
 		TEST(destroyed_channel),
 		TEST(ended_process),
 		TEST(blocked_reader),
 		TEST(watch_against_revoke),
 		TEST(deregistration_against_revoke),
+		TEST(unwatch_against_revoke),
+		TEST(unwatched_before_a_stopped_reader),
+		TEST(stopped_reader_of_the_file),
 	};
 
 	return cmocka_run_group_tests_name("events", tests, NULL, NULL);

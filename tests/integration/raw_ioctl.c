@@ -143,6 +143,20 @@ int raw_watch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cook
 	return execute(cmd_fd, &msg);
 }
 
+int raw_unwatch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cookie,
+			  uint32_t *events_reported)
+{
+	struct message msg;
+
+	start(&msg, UVERBS_OBJECT_MR, UVERBS_METHOD_UNWATCH_DMABUF_MR);
+	add_handle(&msg, UVERBS_ATTR_UNWATCH_DMABUF_MR_HANDLE, handle);
+	add_fd(&msg, UVERBS_ATTR_UNWATCH_DMABUF_MR_EVENT_FD, event_fd);
+	add_in(&msg, UVERBS_ATTR_UNWATCH_DMABUF_MR_COOKIE, &cookie, sizeof(cookie));
+	add_out(&msg, UVERBS_ATTR_UNWATCH_DMABUF_MR_RESP_EVENTS_REPORTED, events_reported,
+		sizeof(*events_reported));
+	return execute(cmd_fd, &msg);
+}
+
 int raw_probe_dmabuf(int cmd_fd, const struct raw_region *region, void *probe, uint16_t size)
 {
 	uint32_t fd = region->fd;

@@ -41,6 +41,8 @@ int raw_query_mr(int cmd_fd, uint32_t handle, struct raw_mr_info *info);
 int raw_query_dmabuf_caps(int cmd_fd, void *caps, uint16_t size);
 int raw_query_dmabuf_mr(int cmd_fd, uint32_t handle, void *info, uint16_t size);
 int raw_watch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cookie);
+int raw_unwatch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cookie,
+			  uint32_t *events_reported);
 int raw_probe_dmabuf(int cmd_fd, const struct raw_region *region, void *probe, uint16_t size);
 
 /* The write() interface. */
