@@ -17,6 +17,7 @@
 #include "common.h"
 #include "fixture.h"
 #include "link.h"
+#include "raw_ioctl.h"
 
 #define SIZE (16 * PAGE)
 #define THREADS 2
@@ -476,8 +477,8 @@ static void test_device_removal_with_dead_regions(void **state)
 /* Joins a region that pays, and pays as well, until the exporter has taken the memory back. */
 struct joiner {
 	pthread_t thread;
-	struct rdma *rdma;
-	int fd;
+	int cmd_fd;
+	struct raw_region region;
 	unsigned int joined;
 	int err;
 };
@@ -485,16 +486,17 @@ struct joiner {
 static void *joiner_main(void *arg)
 {
 	struct joiner *j = arg;
-	struct ibv_mr *mr;
+	struct raw_mr mr;
 
-	while ((mr = rdma_try_register(j->rdma, j->fd))) {
+	for (;;) {
+		j->err = raw_reg_dmabuf_mr(j->cmd_fd, &j->region, &mr);
+		if (j->err)
+			return NULL;
 		j->joined++;
-		j->err = ibv_dereg_mr(mr);
+		j->err = raw_dereg_mr(j->cmd_fd, mr.handle);
 		if (j->err)
 			return NULL;
 	}
-	j->err = errno == ENODEV ? 0 : errno;
-	return NULL;
 }
 
 /* Who comes while it is taken back does not have it charged again. */
@@ -508,12 +510,20 @@ static void test_charge_of_a_dead_region(void **state)
 	double end;
 	int fd, i;
 
-	fd = create(s, DMABUF_TEST_REVOKING, RDMA_TEST_SIZE);
+	fd = create(s, DMABUF_TEST_REVOKING, PAGE);
+	s->rdma.size = PAGE;
 	s->rdma.pin_flags = IBV_EXT_DMABUF_PIN_ALLOW_REVOKE;
 	for (end = race_end(RACE_SECONDS); seconds() < end; rounds++) {
 		mr = rdma_register(&s->rdma, fd);
 		for (i = 0; i < THREADS; i++) {
-			joiners[i] = (struct joiner){ .rdma = &s->rdma, .fd = fd };
+			joiners[i] = (struct joiner){
+				.cmd_fd = s->rdma.context->cmd_fd,
+				.region = { .pd = s->rdma.pd->handle,
+					    .fd = fd,
+					    .length = PAGE,
+					    .access = ACCESS_ALL | IB_UVERBS_ACCESS_DMABUF_PINNED |
+						      IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE },
+			};
 			assert_int_equal(pthread_create(&joiners[i].thread, NULL, joiner_main,
 							&joiners[i]),
 					 0);
@@ -522,7 +532,7 @@ static void test_charge_of_a_dead_region(void **state)
 		take_back(s, fd);
 		for (i = 0; i < THREADS; i++) {
 			assert_int_equal(pthread_join(joiners[i].thread, NULL), 0);
-			assert_errno(joiners[i].err, 0, "thread %d", i);
+			assert_errno(joiners[i].err, ENODEV, "thread %d", i);
 			joined += joiners[i].joined;
 		}
 		info = query_mr(mr);

@@ -261,8 +261,8 @@ static struct sg_table *dt_map(struct dma_buf_attachment *attach, enum dma_data_
 		return ERR_PTR(ret);
 	if (buf->revoked)
 		return ERR_PTR(-ENODEV);
-	if (!attach->peer2peer && (buf->mem->kind != DMABUF_TEST_SYSTEM ||
-				   buf->flags & DMABUF_TEST_MAP_NEEDS_P2P))
+	if (!attach->peer2peer &&
+	    (buf->mem->kind != DMABUF_TEST_SYSTEM || buf->flags & DMABUF_TEST_MAP_NEEDS_P2P))
 		return ERR_PTR(-EPERM);
 
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL);
