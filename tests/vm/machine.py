@@ -77,8 +77,9 @@ class Machine:
             command += ["-object", f"memory-backend-ram,id=devmem,size={device_memory}M,share=on",
                         "-device", "ivshmem-plain,memdev=devmem"]
         if edu:
-            # Its default mask would cut off addresses.
-            command += ["-device", "edu,dma_mask=0xffffffffffffffff"]
+            # Its default mask would cut off addresses. A device alone on its bus can be reset.
+            command += ["-device", "pcie-root-port,id=edu-port,chassis=1",
+                        "-device", "edu,bus=edu-port,dma_mask=0xffffffffffffffff"]
 
         # A run before may have left one, and QEMU may end before it opens its own.
         with open(self.console, "wb"):
