@@ -39,6 +39,39 @@ int edu_set(const char *parameter, const char *value)
 	return file_write(path, value);
 }
 
+int edu_set_number(const char *parameter, unsigned int value)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", value);
+	return edu_set(parameter, text);
+}
+
+int edu_reset_parameters(void)
+{
+	static const struct {
+		const char *name, *value;
+	} defaults[] = {
+		{ "allow_revoke", "1" },
+		{ "stop_op", "1" },
+		{ "importers", "1" },
+		{ "probe_reset", "0" },
+		{ "plain_revocable", "0" },
+		{ "pause", "0" },
+		{ "command_limit", "30000" },
+		{ "delay", "0,0,0" },
+		{ "fail", "0" },
+		{ "hang", "0" },
+		{ "skip", "0" },
+	};
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; !err && i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		err = edu_set(defaults[i].name, defaults[i].value);
+	return err;
+}
+
 int edu_open(void)
 {
 	return open(EDU_IB_DEVICE, O_RDWR | O_CLOEXEC);
@@ -111,4 +144,24 @@ int edu_unbind(void)
 int edu_bind(void)
 {
 	return file_write(DRIVER "/bind", address());
+}
+
+/* A file of the PCI function. */
+static int write_function_file(const char *name, const char *text)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address(), name);
+	return file_write(path, text);
+}
+
+int edu_reset_function(void)
+{
+	return write_function_file("reset", "1");
+}
+
+int edu_allow_reset(bool allow)
+{
+	/* As the only device on its bus it is reset with that. */
+	return write_function_file("reset_method", allow ? "bus" : "\n");
 }

@@ -7,6 +7,7 @@
 #ifndef EDU_H
 #define EDU_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,10 @@
 /* Load the module from a file, with its parameters as insmod takes them. */
 int edu_load(const char *path, const char *parameters);
 int edu_unload(void);
-/* Change a parameter of the loaded module. */
+/* Change a parameter of the loaded module, or all that can be changed to their defaults. */
 int edu_set(const char *parameter, const char *value);
+int edu_set_number(const char *parameter, unsigned int value);
+int edu_reset_parameters(void);
 
 /* A fd, or -1 with errno. */
 int edu_open(void);
@@ -31,5 +34,9 @@ int edu_counters(int dev, struct edu_ib_counters *counters);
 /* Take the driver away from the device, or give it back. */
 int edu_unbind(void);
 int edu_bind(void);
+
+/* Reset the PCI function, as an administrator does; and whether anybody can. */
+int edu_reset_function(void);
+int edu_allow_reset(bool allow);
 
 #endif /* EDU_H */

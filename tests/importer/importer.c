@@ -1,26 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 #include <dirent.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "importer.h"
 
-static const char *importer_module;
-static const char *importer_parameters;
-
-void importer_open(struct test *t)
+static void open_named(struct test *t, const char *name)
 {
-	t->context = open_device_named(EDU_IB_VERBS_DEVICE);
+	t->context = open_device_named(name);
 	if (!t->context)
-		fail_msg("cannot open " EDU_IB_VERBS_DEVICE ": %s", strerrorname(errno));
+		fail_msg("cannot open %s: %s", name, strerrorname(errno));
 	t->pd = ibv_alloc_pd(t->context);
 	assert_non_null(t->pd);
 	t->edu = edu_open();
 	assert_true(t->edu >= 0);
 }
 
+void importer_open(struct test *t)
+{
+	open_named(t, EDU_IB_VERBS_DEVICE);
+}
+
+struct test importer_open_second(const struct test *t)
+{
+	struct test second = *t;
+
+	open_named(&second, EDU_IB_SECOND_VERBS_DEVICE);
+	return second;
+}
+
 /* Also after a test that failed and left something, which goes with the context. */
-static int close_all(struct test *t)
+int importer_close(struct test *t)
 {
 	int err = ibv_dealloc_pd(t->pd);
 
@@ -47,21 +58,47 @@ int importer_teardown(void **state)
 {
 	struct test *t = *state;
 	struct edu_ib_counters counters = hardware_counters(t);
-	int err = close_all(t);
+	int err;
 
+	OK(edu_reset_parameters());
+	err = importer_close(t);
 	close(t->s.dev);
 	assert_int_equal(counters.mrs, 0);
+	assert_int_equal(counters.keys, 0);
 	assert_errno(err, 0, "close");
 	assert_usage(&t->before, "after the test");
 	free(t);
 	return 0;
 }
 
-void importer_reload(struct test *t)
+/* After a test that failed the device may not be bound, or not be fit for it. */
+static void bind_with_defaults(void)
 {
-	OK(close_all(t));
-	OK(edu_unload());
-	OK(edu_load(importer_module, importer_parameters));
+	OK(edu_reset_parameters());
+	OK(edu_allow_reset(true));
+	edu_unbind();
+	wait_until(!edu_bind());
+}
+
+int importer_bind_and_setup(void **state)
+{
+	bind_with_defaults();
+	return importer_setup(state);
+}
+
+int importer_teardown_and_bind(void **state)
+{
+	int err = importer_teardown(state);
+
+	bind_with_defaults();
+	return err;
+}
+
+void importer_rebind(struct test *t)
+{
+	OK(importer_close(t));
+	OK(edu_unbind());
+	OK(edu_bind());
 	importer_open(t);
 }
 
@@ -73,11 +110,9 @@ int importer_main(int argc, char **argv, const char *parameters, int (*run)(void
 		fprintf(stderr, "usage: %s EXPORTER-MODULE IMPORTER-MODULE\n", argv[0]);
 		return 2;
 	}
-	importer_module = argv[2];
-	importer_parameters = parameters;
 	err = exporter_load(argv[1]);
 	if (!err)
-		err = edu_load(importer_module, parameters);
+		err = edu_load(argv[2], parameters);
 	if (err) {
 		fprintf(stderr, "modules: %s\n", strerror(err));
 		return 1;
@@ -204,4 +239,34 @@ void assert_users(struct test *t, int fd, int attachments, int mappings)
 
 	assert_int_equal(exporter_now(&c, DMABUF_TEST_ATTACHES), attachments);
 	assert_int_equal(exporter_now(&c, DMABUF_TEST_MAPS), mappings);
+}
+
+void take_back(struct test *t, int fd)
+{
+	struct dmabuf_test_revoke result;
+
+	OK(exporter_revoke(t->s.dev, fd, 5000, &result));
+	assert_int_equal(result.result, DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
+	assert_int_equal(result.pinned, 0);
+}
+
+void expect_event(struct ibv_ext_dmabuf_event_channel *channel, void *cookie)
+{
+	struct ibv_ext_dmabuf_event event;
+
+	OK(ibv_ext_get_dmabuf_event(channel, &event));
+	assert_ptr_equal(event.cookie, cookie);
+	assert_int_equal(event.type, IBV_EXT_DMABUF_EVENT_REVOKED);
+}
+
+void expect_fatal_event(struct test *t)
+{
+	struct pollfd fd = { .fd = t->context->async_fd, .events = POLLIN };
+	struct ibv_async_event event;
+
+	assert_int_equal(poll(&fd, 1, 10000), 1);
+	assert_int_equal(ibv_get_async_event(t->context, &event), 0);
+	assert_int_equal(event.event_type, IBV_EVENT_DEVICE_FATAL);
+	ibv_ack_async_event(&event);
+	assert_int_equal(poll(&fd, 1, 0), 0);
 }

@@ -2,7 +2,6 @@
 /*
  * A device that cannot stop access to an MR before it is deregistered.
  */
-#include <poll.h>
 #include <unistd.h>
 
 #include "importer.h"
@@ -45,43 +44,44 @@ static void test_data(void **state)
 	close(fd);
 }
 
-/* The exporter breaks its word. All that is left is to cut the device off. */
-static void check_broken_word(struct test *t, bool move)
+/* The exporter breaks its word. All that is left is to stop the device. */
+static void check_broken_word(struct test *t, bool move, enum edu_ib_stop_op stop_op)
 {
 	struct dmabuf_test_create args = {
 		.mode = move ? DMABUF_TEST_DYNAMIC : DMABUF_TEST_REVOKING,
 		.size = SIZE,
 	};
-	int fd = create_args(&t->s, args), other, i;
-	struct pollfd async = { .fd = t->context->async_fd, .events = POLLIN };
-	struct ibv_async_event event;
-	struct dmabuf_test_revoke result;
+	struct edu_ib_counters before, now;
 	struct ibv_mr *mrs[2], *mr;
 	uint8_t bytes[PAGE];
+	int fd, other, i;
 
+	OK(edu_set_number("stop_op", stop_op));
+	importer_rebind(t);
+	fd = create_args(&t->s, args);
 	for (i = 0; i < 2; i++)
 		mrs[i] = register_part(t, fd, 0, SIZE, 0, 0);
-	assert_int_equal(hardware_counters(t).bus_master, 1);
-	if (move) {
+	before = hardware_counters(t);
+	assert_int_equal(before.bus_master, 1);
+	if (move)
 		OK(exporter_force_move(t->s.dev, fd, DMABUF_TEST_SYSTEM));
+	else
+		take_back(t, fd);
+	now = hardware_counters(t);
+	/* One is enough for all. */
+	assert_int_equal(now.callbacks, before.callbacks + 1);
+	if (stop_op == EDU_IB_STOP_NONE) {
+		assert_int_equal(now.bus_master, 0);
 	} else {
-		OK(exporter_revoke(t->s.dev, fd, 5000, &result));
-		assert_int_equal(result.result,
-				 DMABUF_TEST_FENCES_SIGNALLED | DMABUF_TEST_UNMAPPED);
-		assert_int_equal(result.pinned, 0);
+		assert_int_equal(now.stops, before.stops + 1);
+		assert_int_equal(now.keys, 0);
 	}
-	assert_int_equal(hardware_counters(t).bus_master, 0);
-	assert_int_equal(poll(&async, 1, 10000), 1);
-	assert_int_equal(ibv_get_async_event(t->context, &event), 0);
-	assert_int_equal(event.event_type, IBV_EVENT_DEVICE_FATAL);
-	ibv_ack_async_event(&event);
+	expect_fatal_event(t);
 	assert_int_equal(mr_info(mrs[0]).state, IBV_EXT_DMABUF_STATE_REVOKED);
-
-	/* The device knows nothing of all that. */
-	assert_int_equal(hardware_info(t, mrs[0]).revoked, 0);
 	memset(bytes, 0x11, sizeof(bytes));
-	OK(edu_write(t->edu, mrs[0]->lkey, 0, bytes, sizeof(bytes)));
-	OK(edu_write(t->edu, mrs[1]->lkey, SIZE - PAGE, bytes, sizeof(bytes)));
+	/* It knows the keys, or not. Nothing comes of it. */
+	edu_write(t->edu, mrs[0]->lkey, 0, bytes, sizeof(bytes));
+	edu_write(t->edu, mrs[1]->lkey, SIZE - PAGE, bytes, sizeof(bytes));
 	assert_all(&t->s, fd, move, 0, SIZE, POISON);
 
 	other = create(&t->s, DMABUF_TEST_STATIC, SIZE);
@@ -91,32 +91,49 @@ static void check_broken_word(struct test *t, bool move)
 		OK(ibv_dereg_mr(mrs[i]));
 	assert_idle(&t->s, fd);
 
-	importer_reload(t);
+	/* Without the operation the core resets the function. */
+	wait_until(hardware_counters(t).resets != before.resets);
+	importer_rebind(t);
 	mr = register_part(t, other, 0, SIZE, 0, 0);
 	OK(edu_write(t->edu, mr->lkey, 0, bytes, sizeof(bytes)));
 	assert_all(&t->s, other, 0, 0, sizeof(bytes), 0x11);
 	OK(ibv_dereg_mr(mr));
+	assert_all(&t->s, fd, move, 0, SIZE, POISON);
 	close(other);
 	close(fd);
 }
 
 static void test_revoke(void **state)
 {
-	check_broken_word(*state, false);
+	check_broken_word(*state, false, EDU_IB_STOP_RESETS);
+	check_broken_word(*state, false, EDU_IB_STOP_NONE);
 }
 
 static void test_move(void **state)
 {
-	check_broken_word(*state, true);
+	check_broken_word(*state, true, EDU_IB_STOP_RESETS);
+	check_broken_word(*state, true, EDU_IB_STOP_NONE);
 }
+
+static int unstoppable_setup(void **state)
+{
+	int err = importer_bind_and_setup(state);
+
+	OK(edu_set("allow_revoke", "0"));
+	importer_rebind(*state);
+	return err;
+}
+
+#define UNSTOPPABLE(function) \
+	cmocka_unit_test_setup_teardown(function, unstoppable_setup, importer_teardown_and_bind)
 
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
-		IMPORTER_TEST(test_no_consent_taken),
-		IMPORTER_TEST(test_data),
-		IMPORTER_TEST(test_revoke),
-		IMPORTER_TEST(test_move),
+		UNSTOPPABLE(test_no_consent_taken),
+		UNSTOPPABLE(test_data),
+		UNSTOPPABLE(test_revoke),
+		UNSTOPPABLE(test_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
@@ -124,5 +141,5 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-	return importer_main(argc, argv, "allow_revoke=0", run);
+	return importer_main(argc, argv, "", run);
 }

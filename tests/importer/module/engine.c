@@ -29,17 +29,15 @@
 /* A transfer takes 0.1 s of the emulator's time. */
 #define EDU_TIMEOUT (30 * HZ)
 
-static int run_locked(struct edu_dev *edu, u64 src, u64 dst, u32 length, u64 flags)
+static int run_locked(struct edu_function *function, u64 src, u64 dst, u32 length, u64 flags)
 {
 	unsigned long end = jiffies + EDU_TIMEOUT;
 
-	lockdep_assert_held(&edu->engine);
-
-	writeq(src, edu->mmio + EDU_REG_DMA_SRC);
-	writeq(dst, edu->mmio + EDU_REG_DMA_DST);
-	writeq(length, edu->mmio + EDU_REG_DMA_COUNT);
-	writeq(flags | EDU_DMA_RUN, edu->mmio + EDU_REG_DMA_CMD);
-	while (readq(edu->mmio + EDU_REG_DMA_CMD) & EDU_DMA_RUN) {
+	writeq(src, function->mmio + EDU_REG_DMA_SRC);
+	writeq(dst, function->mmio + EDU_REG_DMA_DST);
+	writeq(length, function->mmio + EDU_REG_DMA_COUNT);
+	writeq(flags | EDU_DMA_RUN, function->mmio + EDU_REG_DMA_CMD);
+	while (readq(function->mmio + EDU_REG_DMA_CMD) & EDU_DMA_RUN) {
 		if (time_after(jiffies, end))
 			return -ETIMEDOUT;
 		msleep(20);
@@ -47,48 +45,52 @@ static int run_locked(struct edu_dev *edu, u64 src, u64 dst, u32 length, u64 fla
 	return 0;
 }
 
-static int move_locked(struct edu_dev *edu, dma_addr_t addr, u32 length, bool write)
+static int move_locked(struct edu_function *function, dma_addr_t addr, u32 length, bool write)
 {
-	dma_addr_t from = write ? edu->bounce_dma : addr;
-	dma_addr_t to = write ? addr : edu->bounce_dma;
+	dma_addr_t from = write ? function->bounce_dma : addr;
+	dma_addr_t to = write ? addr : function->bounce_dma;
 	int ret;
 
-	ret = run_locked(edu, from, EDU_BUFFER, length, 0);
+	ret = run_locked(function, from, EDU_BUFFER, length, 0);
 	if (ret)
 		return ret;
-	return run_locked(edu, EDU_BUFFER, to, length, EDU_DMA_FROM_DEVICE);
+	return run_locked(function, EDU_BUFFER, to, length, EDU_DMA_FROM_DEVICE);
 }
 
 /* One piece; returns how many bytes it has. */
-static int transfer_piece(struct edu_dev *edu, const struct edu_ib_transfer *args, u32 done,
-			  void *data)
+static int transfer_piece(struct edu_function *function, const struct edu_ib_transfer *args,
+			  u32 done, void *data)
 {
 	dma_addr_t addr;
 	u32 part;
 	int ret;
 
-	ret = mutex_lock_interruptible(&edu->engine);
+	ret = edu_hw_lock_interruptible();
 	if (ret)
 		return ret;
-	ret = edu_mr_locate_locked(edu, args->key, args->iova + done, args->length - done,
-				   args->write, &addr, &part);
+	if (function->resetting) {
+		ret = -EAGAIN;
+		goto out;
+	}
+	ret = edu_hw_locate_locked(args->key, args->iova + done, args->length - done, args->write,
+				   &addr, &part);
 	if (ret)
 		goto out;
 
 	if (args->write)
-		memcpy(edu->bounce, data + done, part);
-	ret = move_locked(edu, addr, part, args->write);
+		memcpy(function->bounce, data + done, part);
+	ret = move_locked(function, addr, part, args->write);
 	if (ret)
 		goto out;
 	if (!args->write)
-		memcpy(data + done, edu->bounce, part);
+		memcpy(data + done, function->bounce, part);
 	ret = part;
 out:
-	mutex_unlock(&edu->engine);
+	edu_hw_unlock();
 	return ret;
 }
 
-int edu_engine_transfer(struct edu_dev *edu, const struct edu_ib_transfer *args)
+int edu_engine_transfer(struct edu_function *function, const struct edu_ib_transfer *args)
 {
 	void __user *user = u64_to_user_ptr(args->addr);
 	u32 done = 0;
@@ -106,7 +108,7 @@ int edu_engine_transfer(struct edu_dev *edu, const struct edu_ib_transfer *args)
 	}
 
 	for (; done < args->length; done += ret) {
-		ret = transfer_piece(edu, args, done, data);
+		ret = transfer_piece(function, args, done, data);
 		if (ret < 0)
 			goto out;
 	}
@@ -118,19 +120,17 @@ out:
 	return ret;
 }
 
-int edu_engine_init(struct edu_dev *edu)
+int edu_engine_init(struct edu_function *function)
 {
-	struct device *dev = &edu->pdev->dev;
+	struct device *dev = &function->pdev->dev;
 
-	edu->bounce = dma_alloc_coherent(dev, EDU_PIECE, &edu->bounce_dma, GFP_KERNEL);
-	if (!edu->bounce)
+	function->bounce = dma_alloc_coherent(dev, EDU_PIECE, &function->bounce_dma, GFP_KERNEL);
+	if (!function->bounce)
 		return -ENOMEM;
-	mutex_init(&edu->engine);
 	return 0;
 }
 
-void edu_engine_destroy(struct edu_dev *edu)
+void edu_engine_destroy(struct edu_function *function)
 {
-	mutex_destroy(&edu->engine);
-	dma_free_coherent(&edu->pdev->dev, EDU_PIECE, edu->bounce, edu->bounce_dma);
+	dma_free_coherent(&function->pdev->dev, EDU_PIECE, function->bounce, function->bounce_dma);
 }

@@ -14,17 +14,26 @@
 
 #include "internal.h"
 
+/* These four are taken when the driver is bound. */
 bool edu_allow_revoke = true;
-module_param_named(allow_revoke, edu_allow_revoke, bool, 0444);
+module_param_named(allow_revoke, edu_allow_revoke, bool, 0644);
 MODULE_PARM_DESC(allow_revoke, "The device can stop access to an MR on demand (default: Y)");
 
-bool edu_fail_revoke;
-module_param_named(fail_revoke, edu_fail_revoke, bool, 0644);
-MODULE_PARM_DESC(fail_revoke, "Its command to do so fails (default: N)");
+uint edu_stop_op = EDU_IB_STOP_RESETS;
+module_param_named(stop_op, edu_stop_op, uint, 0644);
+MODULE_PARM_DESC(stop_op, "How the driver stops the device, see edu_ib.h (default: 1)");
 
-uint edu_revoke_delay;
-module_param_named(revoke_delay, edu_revoke_delay, uint, 0644);
-MODULE_PARM_DESC(revoke_delay, "What it takes the device, in milliseconds (default: 0)");
+uint edu_importers = 1;
+module_param_named(importers, edu_importers, uint, 0644);
+MODULE_PARM_DESC(importers, "How many RDMA devices the function is, 1 or 2 (default: 1)");
+
+static bool edu_probe_reset;
+module_param_named(probe_reset, edu_probe_reset, bool, 0644);
+MODULE_PARM_DESC(probe_reset, "The driver resets the device when it is bound to it (default: N)");
+
+ulong edu_page_sizes = GENMASK(31, PAGE_SHIFT);
+module_param_named(page_sizes, edu_page_sizes, ulong, 0444);
+MODULE_PARM_DESC(page_sizes, "A bit for each page size (default: 4 KiB to 2 GiB)");
 
 bool edu_plain_revocable;
 module_param_named(plain_revocable, edu_plain_revocable, bool, 0644);
@@ -32,90 +41,98 @@ MODULE_PARM_DESC(
 	plain_revocable,
 	"Plain registrations use ib_umem_dmabuf_get_pinned_revocable_and_lock() (default: N)");
 
-ulong edu_page_sizes = GENMASK(31, PAGE_SHIFT);
-module_param_named(page_sizes, edu_page_sizes, ulong, 0444);
-MODULE_PARM_DESC(page_sizes, "A bit for each page size (default: 4 KiB to 2 GiB)");
+bool edu_pause;
+module_param_named(pause, edu_pause, bool, 0644);
+MODULE_PARM_DESC(
+	pause,
+	"The driver waits until this is N where it has an MR and the device does not (default: N)");
 
-/* The device, if there is one; its users hold the lock. */
-static DEFINE_MUTEX(the_device_lock);
-static struct edu_dev *the_device;
+uint edu_command_limit = 30000;
+module_param_named(command_limit, edu_command_limit, uint, 0644);
+MODULE_PARM_DESC(command_limit,
+		 "How long the driver waits for a command, in milliseconds (default: 30000)");
 
-static int mr_info(struct edu_dev *edu, struct edu_ib_mr_info *info)
+/* In the following, a command is a number or a bit by enum edu_ib_command. */
+uint edu_delay[EDU_IB_NUM_COMMANDS];
+module_param_array_named(delay, edu_delay, uint, NULL, 0644);
+MODULE_PARM_DESC(delay, "What each command takes the device, in milliseconds (default: 0,0,0)");
+
+uint edu_fail;
+module_param_named(fail, edu_fail, uint, 0644);
+MODULE_PARM_DESC(fail, "Commands that fail (default: 0)");
+
+uint edu_hang;
+module_param_named(hang, edu_hang, uint, 0644);
+MODULE_PARM_DESC(hang, "Commands that the device executes when this is 0 again (default: 0)");
+
+uint edu_skip;
+module_param_named(skip, edu_skip, uint, 0644);
+MODULE_PARM_DESC(skip, "How many of those succeed before one fails or hangs (default: 0)");
+
+struct edu_counts edu_counts;
+
+/* The device, if the driver is bound to it; its users hold the lock. */
+static DEFINE_MUTEX(the_function_lock);
+static struct edu_function *the_function;
+
+static void get_counters(struct edu_ib_counters *counters)
 {
-	struct edu_mr *mr;
-	int ret = 0;
+	*counters = (struct edu_ib_counters){
+		.mrs = atomic_read(&edu_counts.mrs),
+		.paused = atomic_read(&edu_counts.paused),
+		.callbacks = atomic_read(&edu_counts.callbacks),
+		.stops = atomic_read(&edu_counts.stops),
+		.timeouts = atomic_read(&edu_counts.timeouts),
+		.refused = atomic_read(&edu_counts.refused),
+	};
+	edu_hw_counters(counters);
+}
 
-	mutex_lock(&edu->engine);
-	mr = edu_mr_find_locked(edu, info->key);
-	if (mr) {
-		info->revoked = mr->revoked;
-		info->callbacks = mr->callbacks;
-		info->pages = mr->num_pages;
-		info->page_size = mr->page_size;
-	} else {
-		ret = -ENOENT;
-	}
-	mutex_unlock(&edu->engine);
+/* The driver stays bound for as long as there is a reference to one of its devices. */
+static int transfer(const struct edu_ib_transfer *args)
+{
+	struct edu_function *function;
+	struct ib_device *ibdev = NULL;
+	int ret;
+
+	mutex_lock(&the_function_lock);
+	function = the_function;
+	if (function && ib_device_try_get(&function->devs[0]->ibdev))
+		ibdev = &function->devs[0]->ibdev;
+	mutex_unlock(&the_function_lock);
+	if (!ibdev)
+		return -ENODEV;
+	ret = edu_engine_transfer(function, args);
+	ib_device_put(ibdev);
 	return ret;
 }
 
-static void get_counters(struct edu_dev *edu, struct edu_ib_counters *counters)
+static long edu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	u16 command = 0;
-
-	mutex_lock(&edu->engine);
-	pci_read_config_word(edu->pdev, PCI_COMMAND, &command);
-	*counters = (struct edu_ib_counters){
-		.mrs = edu->num_mrs,
-		.callbacks = edu->callbacks,
-		.bus_master = !!(command & PCI_COMMAND_MASTER),
-	};
-	mutex_unlock(&edu->engine);
-}
-
-static long edu_ioctl_device(struct edu_dev *edu, unsigned int cmd, void __user *user)
-{
-	struct edu_ib_transfer transfer;
+	void __user *user = (void __user *)arg;
+	struct edu_ib_transfer args;
 	struct edu_ib_counters counters;
 	struct edu_ib_mr_info info;
 	int ret;
 
 	switch (cmd) {
 	case EDU_IB_TRANSFER:
-		if (copy_from_user(&transfer, user, sizeof(transfer)))
+		if (copy_from_user(&args, user, sizeof(args)))
 			return -EFAULT;
-		return edu_engine_transfer(edu, &transfer);
+		return transfer(&args);
 	case EDU_IB_MR_INFO:
 		if (copy_from_user(&info, user, sizeof(info)))
 			return -EFAULT;
-		ret = mr_info(edu, &info);
+		ret = edu_hw_mr_info(&info);
 		if (!ret && copy_to_user(user, &info, sizeof(info)))
 			ret = -EFAULT;
 		return ret;
 	case EDU_IB_COUNTERS:
-		get_counters(edu, &counters);
+		get_counters(&counters);
 		return copy_to_user(user, &counters, sizeof(counters)) ? -EFAULT : 0;
 	default:
 		return -ENOTTY;
 	}
-}
-
-static long edu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
-{
-	struct edu_dev *edu;
-	long ret = -ENODEV;
-
-	mutex_lock(&the_device_lock);
-	edu = the_device;
-	if (edu && !ib_device_try_get(&edu->ibdev))
-		edu = NULL;
-	mutex_unlock(&the_device_lock);
-
-	if (edu) {
-		ret = edu_ioctl_device(edu, cmd, (void __user *)arg);
-		ib_device_put(&edu->ibdev);
-	}
-	return ret;
 }
 
 static const struct file_operations edu_fops = {
@@ -131,9 +148,9 @@ static struct miscdevice edu_misc = {
 	.mode = 0600,
 };
 
-static int edu_set_up_pci(struct edu_dev *edu)
+static int edu_set_up_pci(struct edu_function *function)
 {
-	struct pci_dev *pdev = edu->pdev;
+	struct pci_dev *pdev = function->pdev;
 	int ret;
 
 	ret = pcim_enable_device(pdev);
@@ -142,67 +159,100 @@ static int edu_set_up_pci(struct edu_dev *edu)
 	ret = pcim_iomap_regions(pdev, BIT(0), EDU_IB_NAME);
 	if (ret)
 		return ret;
-	edu->mmio = pcim_iomap_table(pdev)[0];
+	function->mmio = pcim_iomap_table(pdev)[0];
 	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
 	if (ret)
 		return ret;
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-	pci_set_master(pdev);
 	return 0;
 }
 
 static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct edu_dev *edu;
+	struct edu_function *function;
 	int ret;
 
-	edu = ib_alloc_device(edu_dev, ibdev);
-	if (!edu)
+	function = devm_kzalloc(&pdev->dev, sizeof(*function), GFP_KERNEL);
+	if (!function)
 		return -ENOMEM;
-	edu->pdev = pdev;
-	xa_init_flags(&edu->mrs, XA_FLAGS_ALLOC1);
-	pci_set_drvdata(pdev, edu);
+	function->pdev = pdev;
+	pci_set_drvdata(pdev, function);
 
-	ret = edu_set_up_pci(edu);
+	ret = edu_set_up_pci(function);
 	if (ret)
-		goto err_device;
-	ret = edu_engine_init(edu);
+		return ret;
+	ret = edu_hw_attach(pdev);
 	if (ret)
-		goto err_master;
-	ret = edu_verbs_register(edu);
+		return ret;
+	if (edu_probe_reset)
+		edu_hw_reset();
+	ret = edu_engine_init(function);
+	if (ret)
+		return ret;
+	ret = edu_verbs_init(function);
 	if (ret)
 		goto err_engine;
+	/*
+	 * Not before the core has agreed: it refuses a device that was stopped and
+	 * still knows keys.
+	 */
+	pci_set_master(pdev);
+	ret = edu_verbs_register(function);
+	if (ret)
+		goto err_master;
 
-	mutex_lock(&the_device_lock);
-	if (!the_device)
-		the_device = edu;
-	mutex_unlock(&the_device_lock);
+	mutex_lock(&the_function_lock);
+	the_function = function;
+	mutex_unlock(&the_function_lock);
 	return 0;
 
-err_engine:
-	edu_engine_destroy(edu);
 err_master:
 	pci_clear_master(pdev);
-err_device:
-	ib_dealloc_device(&edu->ibdev);
+	edu_verbs_destroy(function);
+err_engine:
+	edu_engine_destroy(function);
 	return ret;
 }
 
 static void edu_remove(struct pci_dev *pdev)
 {
-	struct edu_dev *edu = pci_get_drvdata(pdev);
+	struct edu_function *function = pci_get_drvdata(pdev);
 
-	mutex_lock(&the_device_lock);
-	if (the_device == edu)
-		the_device = NULL;
-	mutex_unlock(&the_device_lock);
+	mutex_lock(&the_function_lock);
+	the_function = NULL;
+	mutex_unlock(&the_function_lock);
 
-	edu_verbs_unregister(edu);
-	WARN_ON(edu->num_mrs);
+	edu_verbs_unregister(function);
+	WARN_ON(atomic_read(&edu_counts.mrs));
 	pci_clear_master(pdev);
-	edu_engine_destroy(edu);
-	ib_dealloc_device(&edu->ibdev);
+	edu_verbs_destroy(function);
+	edu_engine_destroy(function);
 }
+
+/* Transfers that are under way end before a reset, and none begins until it is over. */
+static void set_resetting(struct pci_dev *pdev, bool resetting)
+{
+	struct edu_function *function = pci_get_drvdata(pdev);
+
+	edu_hw_lock();
+	function->resetting = resetting;
+	edu_hw_unlock();
+}
+
+static void edu_reset_prepare(struct pci_dev *pdev)
+{
+	set_resetting(pdev, true);
+}
+
+static void edu_reset_done(struct pci_dev *pdev)
+{
+	set_resetting(pdev, false);
+}
+
+static const struct pci_error_handlers edu_error_handlers = {
+	.reset_prepare = edu_reset_prepare,
+	.reset_done = edu_reset_done,
+};
 
 static const struct pci_device_id edu_ids[] = {
 	{ PCI_DEVICE(0x1234, 0x11e8) },
@@ -215,18 +265,28 @@ static struct pci_driver edu_driver = {
 	.id_table = edu_ids,
 	.probe = edu_probe,
 	.remove = edu_remove,
+	.err_handler = &edu_error_handlers,
 };
 
 static int __init edu_init(void)
 {
 	int ret;
 
-	ret = misc_register(&edu_misc);
+	ret = edu_hw_init();
 	if (ret)
 		return ret;
+	ret = misc_register(&edu_misc);
+	if (ret)
+		goto err_hw;
 	ret = pci_register_driver(&edu_driver);
 	if (ret)
-		misc_deregister(&edu_misc);
+		goto err_misc;
+	return 0;
+
+err_misc:
+	misc_deregister(&edu_misc);
+err_hw:
+	edu_hw_exit();
 	return ret;
 }
 module_init(edu_init);
@@ -235,6 +295,7 @@ static void __exit edu_exit(void)
 {
 	pci_unregister_driver(&edu_driver);
 	misc_deregister(&edu_misc);
+	edu_hw_exit();
 }
 module_exit(edu_exit);
 

@@ -4,182 +4,214 @@
  */
 
 #include <linux/delay.h>
-#include <linux/dma-buf.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 #include <rdma/ib_umem.h>
+#include <rdma/ib_user_dmabuf.h>
 #include <rdma/iter.h>
+#include <rdma/uverbs_ioctl.h>
 
 #include "internal.h"
 
-struct edu_mr *edu_mr_find_locked(struct edu_dev *edu, u32 key)
-{
-	lockdep_assert_held(&edu->engine);
-	return xa_load(&edu->mrs, key);
-}
-
-/*
- * What hardware does with an address: @part of the @length bytes are at @addr.
+/**
+ * struct edu_mr - an MR
+ * @ibmr: as verbs know it
+ * @edu: what it is on; in @ibmr it is there too late for a revocation
+ * @umem: its memory
+ * @plain_revocable: @umem is from ib_umem_dmabuf_get_pinned_revocable_and_lock()
  */
-int edu_mr_locate_locked(struct edu_dev *edu, u32 key, u64 iova, u32 length, bool write,
-			 dma_addr_t *addr, u32 *part)
-{
-	struct edu_mr *mr = edu_mr_find_locked(edu, key);
-	u64 pos;
+struct edu_mr {
+	struct ib_mr ibmr;
+	struct edu_dev *edu;
+	struct ib_umem *umem;
+	bool plain_revocable;
+};
 
-	if (!mr || mr->revoked)
-		return -EFAULT;
-	if (iova < mr->ibmr.iova || iova - mr->ibmr.iova > mr->ibmr.length ||
-	    length > mr->ibmr.length - (iova - mr->ibmr.iova) ||
-	    (write && !(mr->access & IB_ACCESS_LOCAL_WRITE)))
-		return -EACCES;
-
-	/* The list starts with the page that holds the first byte. */
-	pos = iova - ALIGN_DOWN(mr->ibmr.iova, mr->page_size);
-	*addr = mr->pages[div64_u64(pos, mr->page_size)] + (pos & (mr->page_size - 1));
-	*part = min3(length, (u32)EDU_PIECE, (u32)(mr->page_size - (pos & (mr->page_size - 1))));
-	return 0;
-}
-
-/* The core wants access to end. The reservation lock is held. */
-static void stop_access(void *priv)
+/* The exporter takes the memory back, so access has to end. The reservation lock is held. */
+static void revoke(void *priv)
 {
 	struct edu_mr *mr = priv;
-	struct edu_dev *edu = to_edu_dev(mr->ibmr.device);
+	struct edu_dev *edu = mr->edu;
 
-	msleep(READ_ONCE(edu_revoke_delay));
-	mutex_lock(&edu->engine);
-	mr->callbacks++;
-	edu->callbacks++;
-	/* The lock is that of the transfer that may have been under way. */
-	if (!READ_ONCE(edu_fail_revoke))
-		mr->revoked = true;
-	mutex_unlock(&edu->engine);
-
-	/* As if the command had failed. */
-	if (READ_ONCE(edu_fail_revoke))
-		ib_dmabuf_quiesce(&edu->ibdev);
+	atomic_inc(&edu_counts.callbacks);
+	if (!(edu->function->ops.access_flags & IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE) ||
+	    edu_command(edu, EDU_IB_REVOKE, mr->ibmr.lkey, NULL))
+		ib_dmabuf_stop(&edu->ibdev);
 }
 
-/* With the reservation lock held, whatever it is. */
-static struct ib_umem_dmabuf *get_umem_and_lock(struct edu_dev *edu, u64 offset, u64 length, int fd,
-						int access, struct uverbs_attr_bundle *attrs)
+/* From here to end_command() the exporter does not take the memory back. */
+static int begin_command(struct edu_mr *mr)
+{
+	struct ib_umem_dmabuf *umem_dmabuf = to_ib_umem_dmabuf(mr->umem);
+
+	if (!mr->plain_revocable)
+		return ib_umem_dmabuf_begin(mr->umem);
+	ib_umem_dmabuf_revoke_lock(umem_dmabuf);
+	if (!umem_dmabuf->revoked)
+		return 0;
+	ib_umem_dmabuf_revoke_unlock(umem_dmabuf);
+	return -ENODEV;
+}
+
+static void end_command(struct edu_mr *mr, bool device_has_it)
+{
+	struct ib_umem_dmabuf *umem_dmabuf = to_ib_umem_dmabuf(mr->umem);
+
+	if (!mr->plain_revocable) {
+		ib_umem_dmabuf_end(mr->umem, device_has_it ? revoke : NULL, mr);
+		return;
+	}
+	ib_umem_dmabuf_set_revoke_locked(umem_dmabuf, device_has_it ? revoke : NULL, mr);
+	ib_umem_dmabuf_revoke_unlock(umem_dmabuf);
+}
+
+static bool pin_requested(struct uverbs_attr_bundle *attrs)
+{
+	u32 access;
+
+	return !uverbs_get_flags32(&access, attrs, UVERBS_ATTR_REG_DMABUF_MR_ACCESS_FLAGS,
+				   U32_MAX) &&
+	       access & IB_UVERBS_ACCESS_DMABUF_PINNED;
+}
+
+static struct ib_umem_dmabuf *get_umem(struct edu_mr *mr, u64 offset, u64 length, int fd,
+				       int access, struct uverbs_attr_bundle *attrs)
 {
 	struct ib_umem_dmabuf *umem_dmabuf;
 
-	if (edu_plain_revocable && !ib_dmabuf_pin_requested(attrs))
-		return ib_umem_dmabuf_get_pinned_revocable_and_lock(&edu->ibdev, offset, length, fd,
-								    access);
-
-	umem_dmabuf =
-		ib_umem_dmabuf_get_pinned_attrs(&edu->ibdev, offset, length, fd, access, attrs);
+	mr->plain_revocable = edu_plain_revocable && !pin_requested(attrs);
+	if (!mr->plain_revocable)
+		return ib_umem_dmabuf_get_pinned_attrs(&mr->edu->ibdev, offset, length, fd, access,
+						       attrs);
+	umem_dmabuf = ib_umem_dmabuf_get_pinned_revocable_and_lock(&mr->edu->ibdev, offset, length,
+								   fd, access);
 	if (!IS_ERR(umem_dmabuf))
-		ib_umem_dmabuf_revoke_lock(umem_dmabuf);
+		ib_umem_dmabuf_revoke_unlock(umem_dmabuf);
 	return umem_dmabuf;
 }
 
-static struct edu_mr *make_mr(struct ib_umem *umem, u64 iova, u64 length, int access)
+static struct edu_hw_mr *make_hw_mr(struct ib_umem *umem, u64 iova, u64 length, int access)
 {
 	struct ib_block_iter biter;
+	struct edu_hw_mr *hw_mr;
 	u64 page_size;
-	struct edu_mr *mr;
 	size_t num, i = 0;
 
 	page_size = ib_umem_find_best_pgsz(umem, edu_page_sizes, iova);
 	if (!page_size)
 		return ERR_PTR(-EINVAL);
 	num = ib_umem_num_dma_blocks(umem, page_size);
-	mr = kvzalloc(struct_size(mr, pages, num), GFP_KERNEL);
-	if (!mr)
+	hw_mr = kvzalloc(struct_size(hw_mr, pages, num), GFP_KERNEL);
+	if (!hw_mr)
 		return ERR_PTR(-ENOMEM);
 
-	mr->num_pages = num;
-	mr->page_size = page_size;
-	mr->access = access;
-	mr->ibmr.iova = iova;
-	mr->ibmr.length = length;
+	hw_mr->num_pages = num;
+	hw_mr->page_size = page_size;
+	hw_mr->access = access;
+	hw_mr->iova = iova;
+	hw_mr->length = length;
 	rdma_umem_for_each_dma_block(umem, &biter, page_size)
 	{
 		if (WARN_ON(i == num))
 			break;
-		mr->pages[i++] = rdma_block_iter_dma_address(&biter);
+		hw_mr->pages[i++] = rdma_block_iter_dma_address(&biter);
 	}
 	WARN_ON(i != num);
-	return mr;
+	return hw_mr;
 }
 
-static int give_to_hardware(struct edu_dev *edu, struct edu_mr *mr)
+/* The driver has a region, and the device does not. */
+static void pause(void)
 {
-	u32 key;
+	atomic_inc(&edu_counts.paused);
+	while (READ_ONCE(edu_pause))
+		msleep(10);
+	atomic_dec(&edu_counts.paused);
+}
+
+static int give_to_hardware(struct edu_mr *mr, u64 iova, u64 length, int access)
+{
+	struct edu_hw_mr *hw_mr;
 	int ret;
 
-	mutex_lock(&edu->engine);
-	ret = xa_alloc_cyclic(&edu->mrs, &key, mr, XA_LIMIT(1, U32_MAX), &edu->next_key,
-			      GFP_KERNEL);
-	if (ret >= 0) {
-		mr->ibmr.lkey = mr->ibmr.rkey = key;
-		edu->num_mrs++;
-		ret = 0;
+	hw_mr = make_hw_mr(mr->umem, iova, length, access);
+	if (IS_ERR(hw_mr))
+		return PTR_ERR(hw_mr);
+	ret = edu_command(mr->edu, EDU_IB_REG, mr->ibmr.lkey, hw_mr);
+	if (ret == -ETIMEDOUT) {
+		/* The device may yet execute it, so it cannot be trusted with freed memory. */
+		ib_dmabuf_stop(&mr->edu->ibdev);
+		/* As later registrations are told. A time-out would be the exporter's. */
+		ret = -EIO;
 	}
-	mutex_unlock(&edu->engine);
 	return ret;
 }
 
 struct ib_mr *edu_reg_user_mr_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
 				     int access, struct uverbs_attr_bundle *attrs)
 {
-	struct edu_dev *edu = to_edu_dev(pd->device);
 	struct ib_umem_dmabuf *umem_dmabuf;
 	struct edu_mr *mr;
 	int ret;
 
-	umem_dmabuf = get_umem_and_lock(edu, offset, length, fd, access, attrs);
-	if (IS_ERR(umem_dmabuf))
-		return ERR_CAST(umem_dmabuf);
-	if (umem_dmabuf->revoked) {
-		ret = -ENODEV;
-		goto err_unlock;
-	}
+	if (access & ~(EDU_ACCESS | IB_ACCESS_OPTIONAL))
+		return ERR_PTR(-EOPNOTSUPP);
+	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	if (!mr)
+		return ERR_PTR(-ENOMEM);
+	mr->edu = to_edu_dev(pd->device);
+	mr->ibmr.length = length;
 
-	mr = make_mr(&umem_dmabuf->umem, iova, length, access);
-	if (IS_ERR(mr)) {
-		ret = PTR_ERR(mr);
-		goto err_unlock;
-	}
-	mr->umem_dmabuf = umem_dmabuf;
-	mr->ibmr.device = &edu->ibdev;
-	ret = give_to_hardware(edu, mr);
-	if (ret)
+	umem_dmabuf = get_umem(mr, offset, length, fd, access, attrs);
+	if (IS_ERR(umem_dmabuf)) {
+		ret = PTR_ERR(umem_dmabuf);
 		goto err_mr;
+	}
+	mr->umem = &umem_dmabuf->umem;
+	ret = edu_hw_alloc_key(&mr->ibmr.lkey);
+	if (ret)
+		goto err_umem;
+	mr->ibmr.rkey = mr->ibmr.lkey;
 
-	if (edu_allow_revoke)
-		ib_umem_dmabuf_set_revoke_locked(umem_dmabuf, stop_access, mr);
-	ib_umem_dmabuf_revoke_unlock(umem_dmabuf);
+	pause();
+	ret = begin_command(mr);
+	if (ret)
+		goto err_key;
+	ret = give_to_hardware(mr, iova, length, access);
+	end_command(mr, !ret);
+	if (ret)
+		goto err_key;
+	atomic_inc(&edu_counts.mrs);
 	return &mr->ibmr;
 
+err_key:
+	edu_hw_free_key(mr->ibmr.lkey);
+err_umem:
+	ib_umem_release(mr->umem);
 err_mr:
-	kvfree(mr);
-err_unlock:
-	ib_umem_dmabuf_revoke_unlock(umem_dmabuf);
-	ib_umem_release(&umem_dmabuf->umem);
+	kfree(mr);
 	return ERR_PTR(ret);
 }
 
+/* The device may fail to do it: then the MR stays. That is no reason to stop the device. */
 int edu_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 {
 	struct edu_mr *mr = container_of(ibmr, struct edu_mr, ibmr);
-	struct edu_dev *edu = to_edu_dev(ibmr->device);
+	bool live = !begin_command(mr);
+	int ret;
 
-	ib_umem_dmabuf_revoke_lock(mr->umem_dmabuf);
-	mutex_lock(&edu->engine);
-	xa_erase(&edu->mrs, ibmr->lkey);
-	edu->num_mrs--;
-	mutex_unlock(&edu->engine);
-	/* Nobody revokes what the device has forgotten. */
-	ib_umem_dmabuf_set_revoke_locked(mr->umem_dmabuf, NULL, NULL);
-	ib_umem_dmabuf_revoke_unlock(mr->umem_dmabuf);
+	/* A region that was revoked still has its key. */
+	ret = edu_command(mr->edu, EDU_IB_DEREG, ibmr->lkey, NULL);
+	if (ret && edu_is_stopped(mr->edu))
+		ret = 0;
+	if (live)
+		end_command(mr, ret);
+	if (ret)
+		return ret;
 
-	ib_umem_release(&mr->umem_dmabuf->umem);
-	kvfree(mr);
+	pause();
+	ib_umem_release(mr->umem);
+	kfree(mr);
+	atomic_dec(&edu_counts.mrs);
 	return 0;
 }

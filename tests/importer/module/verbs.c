@@ -87,6 +87,7 @@ static const struct ib_device_ops edu_ops = {
 	.dealloc_ucontext = edu_dealloc_ucontext,
 	.dereg_mr = edu_dereg_mr,
 	.disassociate_ucontext = edu_disassociate_ucontext,
+	.fill_res_mr_entry = ib_dmabuf_fill_res_mr_entry,
 	.get_link_layer = edu_get_link_layer,
 	.get_port_immutable = edu_get_port_immutable,
 	.query_device = edu_query_device,
@@ -97,38 +98,100 @@ static const struct ib_device_ops edu_ops = {
 	INIT_RDMA_OBJ_SIZE(ib_ucontext, edu_ucontext, ibucontext),
 };
 
-/* One device at a time: PCI has only one, and the parameters are the module's. */
-static struct ib_dmabuf_importer_ops edu_importer_ops;
-
-int edu_verbs_register(struct edu_dev *edu)
+/* The device's own way to stop all it does; see enum edu_ib_stop_op. */
+static int edu_stop(struct ib_device *ibdev)
 {
-	struct device *dev = &edu->pdev->dev;
-	struct ib_device *ibdev = &edu->ibdev;
+	struct edu_dev *edu = to_edu_dev(ibdev);
+
+	atomic_inc(&edu_counts.stops);
+	WRITE_ONCE(edu->function->stopped, true);
+	switch (edu_stop_op) {
+	case EDU_IB_STOP_RESETS:
+		edu_hw_reset();
+		return 0;
+	case EDU_IB_STOP_LIES:
+		return 0;
+	default:
+		return -EIO;
+	}
+}
+
+static int init_one(struct edu_function *function)
+{
+	struct device *dev = &function->pdev->dev;
+	struct edu_dev *edu;
 	int ret;
 
-	ibdev->node_type = RDMA_NODE_UNSPECIFIED;
-	ibdev->phys_port_cnt = 1;
-	ibdev->num_comp_vectors = 1;
-	ibdev->dev.parent = dev;
-	ib_set_device_ops(ibdev, &edu_ops);
+	edu = ib_alloc_device(edu_dev, ibdev);
+	if (!edu)
+		return -ENOMEM;
+	edu->function = function;
+	edu->ibdev.node_type = RDMA_NODE_UNSPECIFIED;
+	edu->ibdev.phys_port_cnt = 1;
+	edu->ibdev.num_comp_vectors = 1;
+	edu->ibdev.dev.parent = dev;
+	ib_set_device_ops(&edu->ibdev, &edu_ops);
 
-	edu_importer_ops = (struct ib_dmabuf_importer_ops){
-		.access_flags = IB_UVERBS_ACCESS_DMABUF_PINNED |
-				IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P |
-				(edu_allow_revoke ? IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE : 0),
-		.page_sizes = edu_page_sizes,
-	};
-	ret = ib_dmabuf_importer_register(ibdev, dev, &edu_importer_ops);
+	ret = ib_dmabuf_importer_register(&edu->ibdev, dev, &function->ops);
 	if (ret)
-		return ret;
-	ret = ib_register_device(ibdev, "edu%d", dev);
-	if (ret)
-		ib_dmabuf_importer_unregister(ibdev);
+		ib_dealloc_device(&edu->ibdev);
+	else
+		function->devs[function->num_devs++] = edu;
 	return ret;
 }
 
-void edu_verbs_unregister(struct edu_dev *edu)
+/* The RDMA devices, which nobody can use yet */
+int edu_verbs_init(struct edu_function *function)
 {
-	ib_unregister_device(&edu->ibdev);
-	ib_dmabuf_importer_unregister(&edu->ibdev);
+	int ret = 0;
+
+	function->ops = (struct ib_dmabuf_importer_ops){
+		.access_flags =
+			IB_UVERBS_ACCESS_DMABUF_PINNED | IB_UVERBS_ACCESS_DMABUF_REQUIRE_P2P |
+			(edu_allow_revoke ? IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE : 0) | EDU_ACCESS,
+		.page_sizes = edu_page_sizes,
+		.stop = edu_stop_op == EDU_IB_STOP_NONE ? NULL : edu_stop,
+	};
+	while (!ret && function->num_devs < clamp(edu_importers, 1, EDU_MAX_IMPORTERS))
+		ret = init_one(function);
+	if (ret)
+		edu_verbs_destroy(function);
+	return ret;
+}
+
+void edu_verbs_destroy(struct edu_function *function)
+{
+	struct edu_dev *edu;
+
+	while (function->num_devs) {
+		edu = function->devs[--function->num_devs];
+		ib_dmabuf_importer_unregister(&edu->ibdev);
+		ib_dealloc_device(&edu->ibdev);
+	}
+}
+
+int edu_verbs_register(struct edu_function *function)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < function->num_devs; i++) {
+		ret = ib_register_device(&function->devs[i]->ibdev, "edu%d", &function->pdev->dev);
+		if (ret)
+			goto err;
+	}
+	return 0;
+
+err:
+	while (i--)
+		ib_unregister_device(&function->devs[i]->ibdev);
+	return ret;
+}
+
+void edu_verbs_unregister(struct edu_function *function)
+{
+	unsigned int i;
+
+	for (i = 0; i < function->num_devs; i++)
+		ib_unregister_device(&function->devs[i]->ibdev);
 }
