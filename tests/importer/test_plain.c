@@ -5,7 +5,6 @@
  */
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "importer.h"
@@ -119,58 +118,47 @@ static void test_migration(void **state)
 	close(fd);
 }
 
+struct interruption {
+	struct test *t;
+	pthread_t thread;
+	int fd;
+};
+
 static void on_signal(int signal)
 {
 	(void)signal;
 }
 
-static void *interrupt(void *arg)
+static void *interrupt_and_signal_fence(void *arg)
 {
+	struct interruption *i = arg;
+
 	sleep_ms(300);
-	pthread_kill(*(pthread_t *)arg, SIGUSR1);
+	pthread_kill(i->thread, SIGUSR1);
+	sleep_ms(300);
+	exporter_signal(i->t->s.dev, i->fd);
 	return NULL;
 }
 
-/* A fence that does not signal is waited for, but not against the user's will. */
-static void test_interrupted_wait(void **state)
+/* A fence is waited for as it always was, whatever signals arrive. */
+static void test_wait(void **state)
 {
 	struct sigaction action = { .sa_handler = on_signal };
+	struct interruption i = { .t = *state, .thread = pthread_self() };
 	struct test *t = *state;
-	pthread_t self = pthread_self(), thread;
+	pthread_t thread;
 	struct ibv_mr *mr;
-	int fd;
 
-	fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
-	OK(exporter_fence(t->s.dev, fd, DMABUF_TEST_NEVER));
+	i.fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	OK(exporter_fence(t->s.dev, i.fd, DMABUF_TEST_NEVER));
 	assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
-	assert_int_equal(pthread_create(&thread, NULL, interrupt, &self), 0);
-	assert_null(try_register_plain(t, fd));
-	assert_errno(errno, EINTR, "registration");
+	assert_int_equal(pthread_create(&thread, NULL, interrupt_and_signal_fence, &i), 0);
+	mr = register_plain(t, i.fd);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	signal(SIGUSR1, SIG_DFL);
-	assert_idle(&t->s, fd);
-
-	OK(exporter_signal(t->s.dev, fd));
-	mr = register_plain(t, fd);
 	OK(ibv_dereg_mr(mr));
-	assert_idle(&t->s, fd);
-	close(fd);
-}
-
-static void test_bounded_wait(void **state)
-{
-	struct test *t = *state;
-	int fd;
-
-	if (!getenv("TEST_SLOW"))
-		skip_because("takes half a minute; TEST_SLOW=1 in the environment runs it");
-	fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
-	OK(exporter_fence(t->s.dev, fd, DMABUF_TEST_NEVER));
-	assert_null(try_register_plain(t, fd));
-	assert_errno(errno, ETIMEDOUT, "registration");
-	assert_idle(&t->s, fd);
-	OK(exporter_signal(t->s.dev, fd));
-	close(fd);
+	assert_idle(&t->s, i.fd);
+	close(i.fd);
 }
 
 /* Only where the administrator wants it, and then of all that was free so far. */
@@ -239,36 +227,66 @@ static void test_cgroup(void **state)
 	OK(rdma_cgroup_remove());
 }
 
+static struct ib_uverbs_dmabuf_probe probe_plain(struct test *t, int fd, uint64_t length,
+						 uint32_t access)
+{
+	struct raw_region region = {
+		.pd = t->pd->handle,
+		.fd = fd,
+		.length = length,
+		.access = access,
+	};
+	struct ib_uverbs_dmabuf_probe probe;
+
+	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+	return probe;
+}
+
 /* What a driver does without being asked the core does not know, nor try. */
 static void test_probe(void **state)
 {
 	struct test *t = *state;
 	int fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
-	struct raw_region region = {
-		.pd = t->pd->handle,
-		.fd = fd,
-		.length = SIZE,
-		.access = IBV_ACCESS_LOCAL_WRITE,
-	};
 	struct ib_uverbs_dmabuf_probe probe;
 	struct dmabuf_test_counters c;
 
-	parameter_set(PIN_POLICY, "off");
-	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+	probe = probe_plain(t, fd, SIZE, IBV_ACCESS_LOCAL_WRITE);
 	assert_int_equal(probe.err, 0);
 	assert_int_equal(probe.reason, IB_UVERBS_DMABUF_REASON_NONE);
 	assert_int_equal(probe.dmabuf_size, SIZE);
 	assert_int_equal(probe.charge, 0);
 	assert_int_equal(probe.placement, IB_UVERBS_DMABUF_PLACEMENT_UNKNOWN);
-	region.length++;
-	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
-	assert_int_equal(probe.err, EINVAL);
+	probe = probe_plain(t, fd, SIZE + 1, IBV_ACCESS_LOCAL_WRITE);
+	assert_errno(probe.err, EINVAL, "probe");
 	assert_int_equal(probe.reason, IB_UVERBS_DMABUF_REASON_BAD_RANGE);
-	parameter_set(CHARGE_ALL, "Y");
-	OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
-	assert_int_equal(probe.charge, SIZE);
 	c = counters(&t->s, fd);
 	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 0);
+	close(fd);
+}
+
+/* What the administrator says holds for it as well. */
+static void test_probe_and_policy(void **state)
+{
+	struct test *t = *state;
+	int fd = create_buffer(t, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
+	struct ib_uverbs_dmabuf_probe probe;
+	struct dmabuf_test_counters c;
+
+	parameter_set(PIN_POLICY, "off");
+	probe = probe_plain(t, fd, SIZE, IBV_ACCESS_LOCAL_WRITE);
+	assert_errno(probe.err, EPERM, "probe");
+	assert_int_equal(probe.reason, IB_UVERBS_DMABUF_REASON_POLICY);
+	parameter_set(PIN_POLICY, "on");
+
+	/* Then it is a region as if it had been asked for. */
+	parameter_set(CHARGE_ALL, "Y");
+	probe = probe_plain(t, fd, SIZE, IBV_ACCESS_LOCAL_WRITE);
+	assert_errno(probe.err, 0, "probe");
+	assert_int_equal(probe.charge, SIZE);
+	assert_int_equal(probe.placement, IB_UVERBS_DMABUF_PLACEMENT_SYSTEM);
+	c = counters(&t->s, fd);
+	assert_int_equal(c.count[DMABUF_TEST_ATTACHES], 1);
+	assert_idle(&t->s, fd);
 	close(fd);
 }
 
@@ -314,18 +332,13 @@ static void test_revoke(void **state)
 static int run(void)
 {
 	const struct CMUnitTest plain[] = {
-		PLAIN(test_data),	  PLAIN(test_migration), PLAIN(test_interrupted_wait),
-		PLAIN(test_bounded_wait), PLAIN(test_charge),	 PLAIN(test_policy),
-		PLAIN(test_cgroup),	  PLAIN(test_probe),
+		PLAIN(test_data),   PLAIN(test_migration),	  PLAIN(test_wait),
+		PLAIN(test_charge), PLAIN(test_policy),		  PLAIN(test_cgroup),
+		PLAIN(test_probe),  PLAIN(test_probe_and_policy),
 	};
 	const struct CMUnitTest revocable_tests[] = {
-		REVOCABLE(test_data),
-		REVOCABLE(test_migration),
-		REVOCABLE(test_interrupted_wait),
-		REVOCABLE(test_bounded_wait),
-		REVOCABLE(test_charge),
-		REVOCABLE(test_cgroup),
-		REVOCABLE(test_policy),
+		REVOCABLE(test_data),	REVOCABLE(test_migration), REVOCABLE(test_wait),
+		REVOCABLE(test_charge), REVOCABLE(test_cgroup),	   REVOCABLE(test_policy),
 		REVOCABLE(test_revoke),
 	};
 
