@@ -238,6 +238,8 @@ static void test_rdma_tool(void **state)
 		skip_because("no device memory");
 	fd = create_in(t, DMABUF_TEST_REVOKING, DMABUF_TEST_DEVICE_MEMORY, 0);
 	mr = register_part(t, fd, PAGE, 3 * PAGE, 0, ALLOW_REVOKE);
+	/* The tool shows what somebody found out. */
+	mr_info(mr);
 	rdma_tool_show_mr(3 * PAGE, SHOWN_TO_ADMIN, &shown);
 	assert_string_equal(shown.mode, "pinned");
 	assert_string_equal(shown.state, "live");

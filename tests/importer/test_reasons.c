@@ -192,6 +192,11 @@ static void test_access(void **state)
 			     "registration");
 	}
 	assert_int_equal(counters(&t->s, fd).count[DMABUF_TEST_ATTACHES], 0);
+
+	/* Relaxed ordering is a hint, which a device need not take. */
+	region.access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_RELAXED_ORDERING | bits[0];
+	OK(raw_reg_dmabuf_mr(t->context->cmd_fd, &region, &mr));
+	OK(raw_dereg_mr(t->context->cmd_fd, mr.handle));
 	close(fd);
 }
 
