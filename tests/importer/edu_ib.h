@@ -20,6 +20,7 @@
 #define EDU_IB_SECOND_VERBS_DEVICE "edu1"
 
 #define EDU_IB_MAX_TRANSFER (1 << 20)
+#define EDU_IB_MAX_MR_SIZE (1ULL << 32)
 
 /* The commands that the driver gives to the device; bits in some parameters */
 enum edu_ib_command {

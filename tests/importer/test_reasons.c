@@ -200,6 +200,33 @@ static void test_access(void **state)
 	close(fd);
 }
 
+/* The device's limit, and then what is wrong with a region of just that size. */
+static void test_largest_region(void **state)
+{
+	struct test *t = *state;
+	int fd = create_with(t, DMABUF_TEST_DYNAMIC, 0);
+	struct raw_region region = {
+		.pd = t->pd->handle,
+		.fd = fd,
+		.length = EDU_IB_MAX_MR_SIZE,
+		.access = IBV_ACCESS_LOCAL_WRITE | IB_UVERBS_ACCESS_DMABUF_PINNED,
+	};
+	struct ib_uverbs_dmabuf_probe probe;
+	struct raw_mr mr;
+	int over;
+
+	for (over = 0; over < 2; over++, region.length++) {
+		OK(raw_probe_dmabuf(t->context->cmd_fd, &region, &probe, sizeof(probe)));
+		assert_errno(probe.err, EINVAL, "probe");
+		assert_int_equal(probe.reason, over ? IB_UVERBS_DMABUF_REASON_DEVICE_LIMIT :
+						      IB_UVERBS_DMABUF_REASON_BAD_RANGE);
+		assert_errno(raw_reg_dmabuf_mr(t->context->cmd_fd, &region, &mr), EINVAL,
+			     "registration");
+	}
+	assert_int_equal(counters(&t->s, fd).count[DMABUF_TEST_ATTACHES], 0);
+	close(fd);
+}
+
 static int run(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +235,7 @@ static int run(void)
 		IMPORTER_TEST(test_failing_operations),
 		IMPORTER_TEST(test_revoked_without_pin),
 		IMPORTER_TEST(test_access),
+		IMPORTER_TEST(test_largest_region),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

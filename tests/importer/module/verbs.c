@@ -15,7 +15,7 @@ static int edu_query_device(struct ib_device *ibdev, struct ib_device_attr *attr
 			    struct ib_udata *udata)
 {
 	memset(attr, 0, sizeof(*attr));
-	attr->max_mr_size = U64_MAX;
+	attr->max_mr_size = EDU_IB_MAX_MR_SIZE;
 	attr->page_size_cap = edu_page_sizes;
 	attr->max_mr = INT_MAX;
 	attr->max_pd = INT_MAX;
