@@ -147,8 +147,10 @@ struct dmabuf_test_revoke {
 	__s32 fd;
 	__u32 timeout_ms; /* for the fences, and then for the mappings */
 	/* out: */
-	__u32 result;		 /* enum dmabuf_test_revoke_result */
-	__u32 pinned;		 /* pins left */
+	__u32 result;  /* enum dmabuf_test_revoke_result */
+	__u32 pinned;  /* pins left */
+	__u32 dropped; /* pins that the importers' callbacks dropped */
+	__u32 reserved;
 	__aligned_u64 notify_ns; /* until the importers' callbacks returned */
 	__aligned_u64 total_ns;	 /* until all mappings were gone */
 };

@@ -21,15 +21,27 @@ int parameter_write(const char *name, const char *value)
 	return file_write(path_of(name, path), value);
 }
 
+int parameter_read(const char *name, char *value, size_t size)
+{
+	char path[PATH_SIZE];
+	ssize_t length;
+	int fd, err;
+
+	fd = open(path_of(name, path), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	length = read(fd, value, size - 1);
+	err = length < 0 ? errno : 0;
+	value[err ? 0 : length] = '\0';
+	close(fd);
+	return err;
+}
+
 void parameter_assert(const char *name, const char *value)
 {
-	char text[64] = "", expected[64], path[PATH_SIZE];
-	int fd = open(path_of(name, path), O_RDONLY | O_CLOEXEC);
+	char text[64], expected[64];
 
-	if (fd < 0)
-		fail_msg("%s: %s", name, strerrorname(errno));
-	assert_true(read(fd, text, sizeof(text) - 1) >= 0);
-	close(fd);
+	assert_errno(parameter_read(name, text, sizeof(text)), 0, "%s", name);
 	snprintf(expected, sizeof(expected), "%s\n", value);
 	assert_string_equal(text, expected);
 }

@@ -39,7 +39,7 @@ static int find_gid(struct rc_pair *pair, struct ibv_context *context)
 	return ENOENT;
 }
 
-static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *cq)
+static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *cq, enum ibv_qp_type type)
 {
 	struct ibv_qp_init_attr init = {
 		.send_cq = cq,
@@ -50,7 +50,7 @@ static struct ibv_qp *create_qp(struct ibv_pd *pd, struct ibv_cq *cq)
 			.max_send_sge = 1,
 			.max_recv_sge = 1,
 		},
-		.qp_type = IBV_QPT_RC,
+		.qp_type = type,
 	};
 
 	return ibv_create_qp(pd, &init);
@@ -81,6 +81,8 @@ static int connect_qp(struct rc_pair *pair, struct ibv_qp *qp, uint32_t peer)
 			},
 		},
 	};
+	/* Of a reliable connection also how long it waits and how much it reads. */
+	const bool reliable = qp->qp_type == IBV_QPT_RC;
 	int err;
 
 	err = ibv_modify_qp(qp, &attr,
@@ -88,16 +90,19 @@ static int connect_qp(struct rc_pair *pair, struct ibv_qp *qp, uint32_t peer)
 	if (err)
 		return err;
 	attr.qp_state = IBV_QPS_RTR;
-	err = ibv_modify_qp(qp, &attr,
-			    IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN |
-				    IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
-				    IBV_QP_MIN_RNR_TIMER);
+	err = ibv_modify_qp(
+		qp, &attr,
+		IBV_QP_STATE | IBV_QP_AV | IBV_QP_PATH_MTU | IBV_QP_DEST_QPN | IBV_QP_RQ_PSN |
+			(reliable ? IBV_QP_MAX_DEST_RD_ATOMIC | IBV_QP_MIN_RNR_TIMER : 0));
 	if (err)
 		return err;
 	attr.qp_state = IBV_QPS_RTS;
 	return ibv_modify_qp(qp, &attr,
-			     IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
-				     IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+			     IBV_QP_STATE | IBV_QP_SQ_PSN |
+				     (reliable ?
+					      IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+						      IBV_QP_MAX_QP_RD_ATOMIC :
+					      0));
 }
 
 static int connect_both(struct rc_pair *pair)
@@ -120,8 +125,8 @@ void rc_pair_destroy(struct rc_pair *pair)
 	memset(pair, 0, sizeof(*pair));
 }
 
-int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
-				struct ibv_comp_channel *channel)
+static int create_pair(struct rc_pair *pair, struct ibv_pd *pd, enum ibv_qp_type type,
+		       struct ibv_comp_channel *channel)
 {
 	int err;
 
@@ -134,8 +139,8 @@ int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
 	pair->responder_cq = ibv_create_cq(pd->context, QUEUE_SIZE, NULL, channel, 0);
 	if (!pair->requester_cq || !pair->responder_cq)
 		goto err_errno;
-	pair->requester = create_qp(pd, pair->requester_cq);
-	pair->responder = create_qp(pd, pair->responder_cq);
+	pair->requester = create_qp(pd, pair->requester_cq, type);
+	pair->responder = create_qp(pd, pair->responder_cq, type);
 	if (!pair->requester || !pair->responder)
 		goto err_errno;
 	err = connect_both(pair);
@@ -151,7 +156,18 @@ err_errno:
 
 int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
 {
-	return rc_pair_create_with_channel(pair, pd, NULL);
+	return create_pair(pair, pd, IBV_QPT_RC, NULL);
+}
+
+int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
+				struct ibv_comp_channel *channel)
+{
+	return create_pair(pair, pd, IBV_QPT_RC, channel);
+}
+
+int uc_pair_create(struct rc_pair *pair, struct ibv_pd *pd)
+{
+	return create_pair(pair, pd, IBV_QPT_UC, NULL);
 }
 
 static void drain(struct ibv_cq *cq)

@@ -35,6 +35,8 @@ int rc_pair_create(struct rc_pair *pair, struct ibv_pd *pd);
 /* Both CQs have their events in @channel. */
 int rc_pair_create_with_channel(struct rc_pair *pair, struct ibv_pd *pd,
 				struct ibv_comp_channel *channel);
+/* Unreliably connected: for writes, which the other side may refuse and nobody hears of it. */
+int uc_pair_create(struct rc_pair *pair, struct ibv_pd *pd);
 void rc_pair_destroy(struct rc_pair *pair);
 
 /* Connect again after an operation failed. */

@@ -595,6 +595,7 @@ int dt_buffer_revoke(struct dt_buffer *buf, struct dmabuf_test_revoke *args)
 {
 	long timeout = msecs_to_jiffies(args->timeout_ms), left;
 	struct dma_resv *resv = buf->dmabuf->resv;
+	unsigned int pins;
 	ktime_t start;
 	int ret;
 
@@ -605,9 +606,11 @@ int dt_buffer_revoke(struct dt_buffer *buf, struct dmabuf_test_revoke *args)
 	if (ret)
 		return ret;
 	WRITE_ONCE(buf->revoked, true);
+	pins = buf->pins;
 	start = ktime_get();
 	dt_notify(buf);
 	args->notify_ns = ktime_to_ns(ktime_sub(ktime_get(), start));
+	args->dropped = pins - buf->pins;
 	args->result = 0;
 
 	left = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, true, timeout);
