@@ -6,23 +6,31 @@
 steps_passed=0
 steps_failed=0
 steps_table=()
+steps_queue=()
+
+# end_step NAME SECONDS STATUS: counts a step that has ended.
+end_step()
+{
+	local result=ok
+
+	if [ "$3" -eq 0 ]; then
+		steps_passed=$((steps_passed + 1))
+	else
+		steps_failed=$((steps_failed + 1))
+		result="FAILED ($3)"
+	fi
+	steps_table+=("$(printf '%6d s  %-12s %s' "$2" "$result" "$1")")
+	printf '<== %s: %s, %d s\n' "$1" "$result" "$2"
+}
 
 # step NAME COMMAND...: its status is the command's.
 step()
 {
-	local name=$1 start=$SECONDS result=ok status=0
+	local start=$SECONDS status=0
 
-	shift
-	printf '\n==> %s\n' "$name"
-	"$@" || status=$?
-	if [ $status -eq 0 ]; then
-		steps_passed=$((steps_passed + 1))
-	else
-		steps_failed=$((steps_failed + 1))
-		result="FAILED ($status)"
-	fi
-	steps_table+=("$(printf '%6d s  %-12s %s' $((SECONDS - start)) "$result" "$name")")
-	printf '<== %s: %s, %d s\n' "$name" "$result" $((SECONDS - start))
+	printf '\n==> %s\n' "$1"
+	"${@:2}" || status=$?
+	end_step "$1" $((SECONDS - start)) $status
 	return $status
 }
 
@@ -30,6 +38,46 @@ step()
 required_step()
 {
 	step "$@" || finish_steps
+}
+
+# queue_step NAME COMMAND...: a step for run_queued_steps.
+queue_step()
+{
+	steps_queue+=("$(printf '%q ' "$@")")
+}
+
+# Runs the queued steps, two at a time: a virtual machine often waits. What a step prints follows when it has ended.
+run_queued_steps()
+{
+	local output pid command status i=0
+	local -A numbers=() starts=()
+
+	output=$(mktemp -d)
+	# A process group of its own for each step, which is then ended as a whole
+	set -m
+	trap 'for pid in "${!numbers[@]}"; do kill -- "-$pid"; done' EXIT
+	while [ $i -lt ${#steps_queue[@]} ] || [ ${#numbers[@]} -gt 0 ]; do
+		if [ $i -lt ${#steps_queue[@]} ] && [ ${#numbers[@]} -lt 2 ]; then
+			eval "command=(${steps_queue[i]})"
+			printf '... %s\n' "${command[0]}"
+			"${command[@]:1}" > "$output/$i" 2>&1 < /dev/null &
+			numbers[$!]=$i
+			starts[$!]=$SECONDS
+			i=$((i + 1))
+			continue
+		fi
+		status=0
+		wait -n -p pid "${!numbers[@]}" || status=$?
+		eval "command=(${steps_queue[numbers[$pid]]})"
+		printf '\n==> %s\n' "${command[0]}"
+		cat "$output/${numbers[$pid]}"
+		end_step "${command[0]}" $((SECONDS - starts[$pid])) $status
+		unset "numbers[$pid]"
+	done
+	trap - EXIT
+	set +m
+	rm -r "$output"
+	steps_queue=()
 }
 
 steps_summary()
