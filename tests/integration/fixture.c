@@ -18,13 +18,18 @@ struct ibv_context *open_device_named(const char *name)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);
 	struct ibv_context *context = NULL;
+	bool found = false;
 	unsigned int i;
 
-	for (i = 0; list && list[i] && !context; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), name))
+	for (i = 0; list && list[i] && !found; i++) {
+		found = !strcmp(ibv_get_device_name(list[i]), name);
+		if (found)
 			context = ibv_open_device(list[i]);
+	}
 	if (list)
 		ibv_free_device_list(list);
+	if (!found)
+		errno = ENODEV;
 	return context;
 }
 

@@ -29,13 +29,17 @@ static void start(struct user *user, uint64_t seed, unsigned int number, void *(
 	soak_check(!pthread_create(&thread->id, NULL, body, thread), "thread");
 }
 
-/* An owner, and those who use its keys. The pins are the process's. */
-static void start_owner(struct user *user, uint64_t seed, unsigned int number)
+static void open_device_for(struct user *user, unsigned int number)
 {
 	user->contexts[number] = open_device_named(soak.device);
 	soak_check(user->contexts[number], "cannot open %s: %s", soak.device, strerrorname(errno));
 	user->pds[number] = ibv_alloc_pd(user->contexts[number]);
 	soak_check(user->pds[number], "PD: %s", strerrorname(errno));
+}
+
+/* An owner, and those who use its keys. The pins are the process's. */
+static void start_owner(struct user *user, uint64_t seed, unsigned int number)
+{
 	start(user, seed, number, soak_owner_main);
 	if (soak.does_dma) {
 		start(user, seed, number, soak_dma_main);
@@ -62,6 +66,9 @@ static void run(uint64_t seed, unsigned long rounds)
 	struct user user = {};
 	unsigned int i;
 
+	/* Once the first owner has begun the device may be taken away. */
+	for (i = 0; i < SOAK_OWNERS; i++)
+		open_device_for(&user, i);
 	for (i = 0; i < SOAK_OWNERS; i++)
 		start_owner(&user, seed, i);
 	while (rounds && !soak.shared->stop && soak.shared->round < rounds)
