@@ -12,6 +12,7 @@
 #include <sys/utsname.h>
 
 #include "bench.h"
+#include "edu.h"
 #include "exporter.h"
 #include "table.h"
 
@@ -31,6 +32,7 @@ static const struct {
 	{ "revoke", bench_revoke },
 	{ "data_path", bench_data_path },
 	{ "memory", bench_memory },
+	{ "dma", bench_dma },
 };
 
 void die(const char *format, ...)
@@ -57,10 +59,11 @@ static void usage(void)
 	size_t i;
 
 	fprintf(stderr,
-		"usage: ibv_dmabuf_bench [--quick] [--exporter MODULE] [--json FILE] [SUBJECT...]\n"
+		"usage: ibv_dmabuf_bench [--quick] [--exporter MODULE] [--importer MODULE] [--json FILE] [SUBJECT...]\n"
 		"\n"
 		"  --quick            fewer rounds\n"
 		"  --exporter MODULE  file of the test exporter's module, for revocation\n"
+		"  --importer MODULE  file of the test importer's module, for DMA\n"
 		"  --json FILE        where to write the table for machines\n"
 		"  SUBJECT           ");
 	for (i = 0; i < ARRAY_SIZE(subjects); i++)
@@ -69,25 +72,40 @@ static void usage(void)
 	exit(2);
 }
 
-static void open_device(struct bench *bench)
+struct ibv_context *open_device(const char *name)
 {
 	struct ibv_device **list = ibv_get_device_list(NULL);
-	struct ibv_ext_dmabuf_caps caps;
+	struct ibv_context *context = NULL;
 	unsigned int i;
-	int err;
 
 	for (i = 0; list && list[i]; i++)
-		if (!strcmp(ibv_get_device_name(list[i]), DEVICE))
-			bench->context = ibv_open_device(list[i]);
-	if (!bench->context)
-		die("cannot open " DEVICE);
+		if (!strcmp(ibv_get_device_name(list[i]), name))
+			context = ibv_open_device(list[i]);
+	if (!context)
+		die("cannot open %s", name);
 	ibv_free_device_list(list);
+	return context;
+}
+
+struct ibv_pd *alloc_pd(struct ibv_context *context)
+{
+	struct ibv_pd *pd = ibv_alloc_pd(context);
+
+	if (!pd)
+		die("ibv_alloc_pd: %s", strerror(errno));
+	return pd;
+}
+
+static void open_default_device(struct bench *bench)
+{
+	struct ibv_ext_dmabuf_caps caps;
+	int err;
+
+	bench->context = open_device(DEVICE);
 	err = ibv_ext_query_dmabuf_caps(bench->context, &caps);
 	if (err)
 		die(DEVICE ": no pinned dma-buf regions: %s", strerror(err));
-	bench->pd = ibv_alloc_pd(bench->context);
-	if (!bench->pd)
-		die("ibv_alloc_pd: %s", strerror(errno));
+	bench->pd = alloc_pd(bench->context);
 }
 
 static void open_exporter(struct bench *bench, const char *module)
@@ -99,6 +117,15 @@ static void open_exporter(struct bench *bench, const char *module)
 	bench->exporter = exporter_open();
 	if (bench->exporter < 0)
 		die(DMABUF_TEST_DEVICE ": %s", strerror(errno));
+}
+
+static void load_importer(struct bench *bench, const char *module)
+{
+	int err = edu_load(module, "");
+
+	if (err)
+		die("%s: %s", module, strerror(err));
+	bench->importer = true;
 }
 
 /* The virtual machine is the bench's own: it takes what it needs. */
@@ -158,11 +185,12 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "quick", no_argument, NULL, 'q' },
 		{ "exporter", required_argument, NULL, 'e' },
+		{ "importer", required_argument, NULL, 'i' },
 		{ "json", required_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct bench bench = { .exporter = -1 };
-	const char *module = NULL, *json = NULL;
+	const char *exporter = NULL, *importer = NULL, *json = NULL;
 	size_t i;
 	int c;
 
@@ -172,7 +200,10 @@ int main(int argc, char **argv)
 			bench.quick = true;
 			break;
 		case 'e':
-			module = optarg;
+			exporter = optarg;
+			break;
+		case 'i':
+			importer = optarg;
 			break;
 		case 'j':
 			json = optarg;
@@ -185,9 +216,11 @@ int main(int argc, char **argv)
 
 	lift_limits();
 	timing_init();
-	open_device(&bench);
-	if (module)
-		open_exporter(&bench, module);
+	open_default_device(&bench);
+	if (exporter)
+		open_exporter(&bench, exporter);
+	if (importer)
+		load_importer(&bench, importer);
 	for (i = 0; i < ARRAY_SIZE(subjects); i++)
 		if (wanted(subjects[i].name, argv + optind))
 			subjects[i].run(&bench);

@@ -20,8 +20,12 @@ struct bench {
 	struct ibv_context *context;
 	struct ibv_pd *pd;
 	bool quick;
-	int exporter; /* the test exporter's device, or -1 */
+	int exporter;  /* the test exporter's device, or -1 */
+	bool importer; /* the test importer's device is there */
 };
+
+struct ibv_context *open_device(const char *name);
+struct ibv_pd *alloc_pd(struct ibv_context *context);
 
 /* All kinds of memory region that are compared, the one they are compared to first. */
 enum kind {
@@ -69,5 +73,6 @@ void bench_accounting(const struct bench *bench);
 void bench_revoke(const struct bench *bench);
 void bench_data_path(const struct bench *bench);
 void bench_memory(const struct bench *bench);
+void bench_dma(const struct bench *bench);
 
 #endif /* BENCH_H */

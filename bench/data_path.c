@@ -196,7 +196,7 @@ static void add_row(enum op op, size_t size, size_t j, bool rate, const struct r
 		row.ratio = rate ? estimate_ratio(this, ordinary) : estimate_ratio(ordinary, this);
 	if (kinds[j] == PINNED_UDMABUF) {
 		row.figure = FIGURE_AT_LEAST;
-		row.bound = 0.95;
+		row.bound = 0.97;
 	}
 	table_add(&row);
 }

@@ -94,7 +94,7 @@ static void add_rows(enum kind kind, size_t size, const struct result *result)
 			 size_str(SLICE));
 		if (kind == PINNED_UDMABUF && nth[n] >= 1000) {
 			row.figure = FIGURE_AT_MOST;
-			row.bound = 0.05;
+			row.bound = 0.001;
 		}
 		table_add(&row);
 	}
