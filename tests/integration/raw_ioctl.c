@@ -113,6 +113,14 @@ int raw_query_mr(int cmd_fd, uint32_t handle, struct raw_mr_info *info)
 	return execute(cmd_fd, &msg);
 }
 
+int raw_get_context(int cmd_fd)
+{
+	struct message msg;
+
+	start(&msg, UVERBS_OBJECT_DEVICE, UVERBS_METHOD_GET_CONTEXT);
+	return execute(cmd_fd, &msg);
+}
+
 int raw_query_dmabuf_caps(int cmd_fd, void *caps, uint16_t size)
 {
 	struct message msg;

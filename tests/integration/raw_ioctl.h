@@ -36,6 +36,7 @@ struct raw_mr_info {
 int raw_reg_dmabuf_mr(int cmd_fd, const struct raw_region *region, struct raw_mr *mr);
 int raw_dereg_mr(int cmd_fd, uint32_t handle);
 int raw_query_mr(int cmd_fd, uint32_t handle, struct raw_mr_info *info);
+int raw_get_context(int cmd_fd);
 
 /* @size of the buffer as told to the kernel */
 int raw_query_dmabuf_caps(int cmd_fd, void *caps, uint16_t size);
