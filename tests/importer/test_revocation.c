@@ -3,9 +3,11 @@
  * The exporter takes the memory back, and the device stops.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "importer.h"
+#include "raw_ioctl.h"
 
 #define SIZE (16 * PAGE)
 #define REGIONS 3
@@ -253,6 +255,54 @@ static void test_removal(void **state)
 	close(fd);
 }
 
+struct watcher {
+	const struct ibv_context *context;
+	unsigned int refused;
+	int err;
+	atomic_bool done;
+};
+
+static void *watch_nothing(void *arg)
+{
+	struct watcher *w = arg;
+
+	while (!w->done) {
+		w->err = raw_watch_dmabuf_mr(w->context->cmd_fd, UINT32_MAX, w->context->async_fd,
+					     0);
+		w->refused += w->err == EIO;
+	}
+	return NULL;
+}
+
+/*
+ * A call that names a file, while the device goes. The files of the first context are
+ * done with when the second's region still takes a while.
+ */
+static void test_calls_during_removal(void **state)
+{
+	struct test *t = *state, other = *t;
+	int fd = create_revoking(t, DMABUF_TEST_SYSTEM);
+	struct watcher w = { .context = t->context };
+	struct ibv_mr *mr;
+	pthread_t thread;
+
+	importer_open(&other);
+	mr = register_part(&other, fd, 0, SIZE, 0, ALLOW_REVOKE);
+	OK(edu_set("delay", "0,300,0"));
+	assert_int_equal(pthread_create(&thread, NULL, watch_nothing, &w), 0);
+	OK(edu_unbind());
+	w.done = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_errno(w.err, EIO, "the last call");
+	assert_true(w.refused > 1);
+	OK(edu_bind());
+	ibv_dereg_mr(mr);
+	importer_close(&other);
+	importer_close(t);
+	importer_open(t);
+	close(fd);
+}
+
 /*
  * Only a revocation has to succeed at any price. A region that could not be
  * deregistered is still there for both.
@@ -315,6 +365,7 @@ static int run(void)
 		IMPORTER_TEST(test_failing_deregistration),
 		IMPORTER_TEST(test_hanging_deregistration),
 		IMPORTER_TEST(test_removal),
+		IMPORTER_TEST(test_calls_during_removal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

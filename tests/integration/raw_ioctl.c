@@ -145,8 +145,9 @@ int raw_watch_dmabuf_mr(int cmd_fd, uint32_t handle, int event_fd, uint64_t cook
 	struct message msg;
 
 	start(&msg, UVERBS_OBJECT_MR, UVERBS_METHOD_WATCH_DMABUF_MR);
-	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, handle);
+	/* The kernel looks them up in this order: the file must not hide behind the region. */
 	add_fd(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_EVENT_FD, event_fd);
+	add_handle(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_HANDLE, handle);
 	add_in(&msg, UVERBS_ATTR_WATCH_DMABUF_MR_COOKIE, &cookie, sizeof(cookie));
 	return execute(cmd_fd, &msg);
 }
