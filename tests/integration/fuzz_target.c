@@ -175,16 +175,37 @@ void fuzz_device_put(struct fuzz_target *t)
 	pthread_rwlock_unlock(&t->lock);
 }
 
+static int lock_device(struct fuzz_device *device)
+{
+	if (pthread_mutex_trylock(&device->replacing))
+		return EBUSY;
+	if (!device->replaced)
+		return 0;
+	pthread_mutex_unlock(&device->replacing);
+	return EBUSY;
+}
+
 /* Other threads may be in the middle of calls, which is the point of it. */
 int fuzz_device_replace(struct fuzz_device *device)
 {
-	int err;
+	int err = lock_device(device);
 
-	if (pthread_mutex_trylock(&device->replacing))
-		return EBUSY;
-	err = device->replaced ? EBUSY : device->ops->replace();
+	if (err)
+		return err;
+	err = device->ops->replace();
 	if (!err)
 		device->replaced = true;
+	pthread_mutex_unlock(&device->replacing);
+	return err;
+}
+
+int fuzz_device_damage(struct fuzz_device *device, unsigned int way)
+{
+	int err = lock_device(device);
+
+	if (err)
+		return err;
+	err = device->ops->damage(way);
 	pthread_mutex_unlock(&device->replacing);
 	return err;
 }

@@ -67,5 +67,7 @@ struct fuzz_device *fuzz_device_get(struct fuzz_target *t, unsigned int number);
 void fuzz_device_put(struct fuzz_target *t);
 /* By the holder of the device, who can then only put it. EBUSY: another thread does. */
 int fuzz_device_replace(struct fuzz_device *device);
+/* Likewise; EBUSY also for a device that was replaced, as nobody would replace it again. */
+int fuzz_device_damage(struct fuzz_device *device, unsigned int way);
 
 #endif /* FUZZ_TARGET_H */

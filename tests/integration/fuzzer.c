@@ -274,7 +274,7 @@ static int damage_device(struct fuzzer *f)
 	if (!f->device->ops)
 		return EOPNOTSUPP;
 	f->damaged = true;
-	return f->device->ops->damage(way);
+	return fuzz_device_damage(f->device, way);
 }
 
 static int at_exporter(struct fuzzer *f, unsigned int operation)
