@@ -15,7 +15,6 @@
 /* Each of the kernel's regions has a list of all its pages. */
 #define SIZE (64 * MIB)
 #define SLICE (64 * KIB)
-/* The device takes 0.1 s to forget a region. */
 #define SLICES 1000
 /* How many registrations, up to the last, count as the last */
 #define WINDOW 9
