@@ -8,6 +8,13 @@ steps_failed=0
 steps_table=()
 steps_queue=()
 
+# expect_minutes FIRST AGAIN GIB: what a run takes on an idle machine with two processors, the first time and
+# afterwards, and on the disk.
+expect_minutes()
+{
+	printf 'About %d minutes the first time, %d afterwards, %d GiB in build/; more on a busy machine.\n' "$@"
+}
+
 # end_step NAME SECONDS STATUS: counts a step that has ended.
 end_step()
 {
