@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rxe.h"
+#include "kernel_numbers.h"
 
 struct create_cq_resp {
 	struct ib_uverbs_ex_create_cq_resp core;
@@ -17,7 +17,10 @@ struct resize_cq_resp {
 _Static_assert(offsetof(struct create_cq_resp, rxe) == 16, "no padding in responses");
 _Static_assert(offsetof(struct resize_cq_resp, rxe) == 8, "no padding in responses");
 
-/* The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. */
+/*
+ * The kernel's completion entry begins with what ibv_poll_cq() returns, field by field. Of these
+ * only the flags mean something else.
+ */
 _Static_assert(sizeof(struct ibv_wc) == sizeof(struct ib_uverbs_wc), "CQE layout");
 _Static_assert(
 	offsetof(struct ibv_wc, status) == offsetof(struct ib_uverbs_wc, status) &&
@@ -138,6 +141,12 @@ int rxe_resize_cq(struct ibv_cq *ibcq, int cqe)
 	return ret;
 }
 
+static inline void read_cqe(struct ibv_wc *wc, const void *cqe)
+{
+	memcpy(wc, cqe, sizeof(*wc));
+	wc->wc_flags = rxe_wc_flags(wc->wc_flags);
+}
+
 /* As many as there are, in one or two runs of neighbours. */
 static int poll_run(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
 {
@@ -156,7 +165,7 @@ static int poll_run(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
 		polled += run;
 
 		for (; run; run--) {
-			memcpy(wc, cqe, sizeof(*wc));
+			read_cqe(wc, cqe);
 			wc++;
 			cqe += slot_size;
 		}
@@ -173,7 +182,7 @@ static inline int poll_cq(struct rxe_cq *cq, int num_entries, struct ibv_wc *wc)
 	if (!cqe || num_entries <= 0)
 		return rxe_ring_mapped(&cq->ring) ? 0 : -EIO;
 
-	memcpy(wc, cqe, sizeof(*wc));
+	read_cqe(wc, cqe);
 	rxe_ring_advance(&cq->ring);
 	if (num_entries > 1)
 		polled += poll_run(cq, num_entries - 1, wc + 1);

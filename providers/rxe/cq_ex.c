@@ -5,7 +5,7 @@
  * A successful start_poll() takes the CQ's lock, end_poll() drops it; between
  * them the application reads the current completion where it lies in the ring.
  */
-#include "rxe.h"
+#include "kernel_numbers.h"
 
 static struct rxe_cq *from_cq_ex(struct ibv_cq_ex *cq_ex)
 {
@@ -106,7 +106,7 @@ static uint32_t read_vendor_err(struct ibv_cq_ex *cq_ex)
 
 static unsigned int read_wc_flags(struct ibv_cq_ex *cq_ex)
 {
-	return from_cq_ex(cq_ex)->reader.current->wc_flags;
+	return rxe_wc_flags(from_cq_ex(cq_ex)->reader.current->wc_flags);
 }
 
 static uint32_t read_byte_len(struct ibv_cq_ex *cq_ex)

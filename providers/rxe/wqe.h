@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "rxe.h"
+#include "kernel_numbers.h"
 
 /* The longest message of an rxe port. */
 #define RXE_MAX_MSG ((uint64_t)1 << 31)

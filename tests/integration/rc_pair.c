@@ -212,16 +212,15 @@ unsigned int rc_pair_mtu(const struct rc_pair *pair)
 	return 128U << pair->mtu;
 }
 
-static int wait_for(struct ibv_cq *cq)
+static int wait_for(struct ibv_cq *cq, struct ibv_wc *wc)
 {
 	time_t end = time(NULL) + TIMEOUT_S;
-	struct ibv_wc wc;
 	int n;
 
 	do {
-		n = ibv_poll_cq(cq, 1, &wc);
+		n = ibv_poll_cq(cq, 1, wc);
 		if (n > 0)
-			return wc.status;
+			return wc->status;
 		sched_yield();
 	} while (!n && time(NULL) < end);
 	return RC_TIMED_OUT;
@@ -229,12 +228,21 @@ static int wait_for(struct ibv_cq *cq)
 
 int rc_wait(struct rc_pair *pair)
 {
-	return wait_for(pair->requester_cq);
+	struct ibv_wc wc;
+
+	return wait_for(pair->requester_cq, &wc);
+}
+
+int rc_wait_receive(struct rc_pair *pair, struct ibv_wc *wc)
+{
+	return wait_for(pair->responder_cq, wc);
 }
 
 int rc_wait_responder(struct rc_pair *pair)
 {
-	return wait_for(pair->responder_cq);
+	struct ibv_wc wc;
+
+	return rc_wait_receive(pair, &wc);
 }
 
 static int execute(struct rc_pair *pair, struct rc_bytes local, struct ibv_send_wr *wr)
@@ -292,7 +300,7 @@ int rc_send(struct rc_pair *pair, struct rc_bytes from, struct rc_bytes to, int 
 		return RC_NOT_POSTED;
 	}
 	status = execute(pair, from, &wr);
-	*received = status < 0 ? status : wait_for(pair->responder_cq);
+	*received = status < 0 ? status : rc_wait_responder(pair);
 	return status;
 }
 

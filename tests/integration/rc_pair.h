@@ -61,6 +61,8 @@ int rc_compare_swap(struct rc_pair *pair, struct rc_bytes old, uint64_t at, uint
 /* Wait for the requester's next completion, or the responder's. */
 int rc_wait(struct rc_pair *pair);
 int rc_wait_responder(struct rc_pair *pair);
+/* The responder's, with all that it tells; @wc is filled unless it timed out. */
+int rc_wait_receive(struct rc_pair *pair, struct ibv_wc *wc);
 
 const char *rc_status_str(int status);
 

@@ -288,10 +288,18 @@ static int send_with_invalidate(struct rc_pair *pair, uint32_t rkey)
 	};
 	struct ibv_recv_wr recv = {}, *bad_recv;
 	struct ibv_send_wr *bad;
+	struct ibv_wc wc;
+	int status;
 
 	assert_errno(ibv_post_recv(pair->responder, &recv, &bad_recv), 0, "receive");
 	assert_errno(ibv_post_send(pair->requester, &wr, &bad), 0, "send");
-	return rc_wait_responder(pair);
+	status = rc_wait_receive(pair, &wc);
+	if (status == IBV_WC_SUCCESS) {
+		assert_int_equal(wc.wc_flags & (IBV_WC_WITH_INV | IBV_WC_IP_CSUM_OK),
+				 IBV_WC_WITH_INV);
+		assert_int_equal(wc.invalidated_rkey, rkey);
+	}
+	return status;
 }
 
 static void test_invalidate_free_by_peer(void **state)

@@ -353,18 +353,24 @@ void mock_close(struct ibv_context *context)
 	forget_rings();
 }
 
-void mock_complete(struct ibv_cq *cq, uint64_t wr_id, uint32_t qp_num)
+void mock_complete_with(struct ibv_cq *cq, const struct ib_uverbs_wc *wc)
 {
 	struct rxe_queue_buf *q = to_rcq(cq)->ring.buf;
 	uint8_t *slot = q->data + ((size_t)q->producer_index << q->log2_elem_size);
+
+	memcpy(slot, wc, sizeof(*wc));
+	__atomic_store_n(&q->producer_index, (q->producer_index + 1) & q->index_mask,
+			 __ATOMIC_RELEASE);
+}
+
+void mock_complete(struct ibv_cq *cq, uint64_t wr_id, uint32_t qp_num)
+{
 	const struct ib_uverbs_wc wc = {
 		.wr_id = wr_id,
 		.qp_num = qp_num,
 	};
 
-	memcpy(slot, &wc, sizeof(wc));
-	__atomic_store_n(&q->producer_index, (q->producer_index + 1) & q->index_mask,
-			 __ATOMIC_RELEASE);
+	mock_complete_with(cq, &wc);
 }
 
 void mock_consume(struct rxe_wq *wq, uint32_t count)

@@ -34,6 +34,7 @@ void mock_close(struct ibv_context *context);
 
 /* The kernel completes a request, and takes @count requests that were posted. */
 void mock_complete(struct ibv_cq *cq, uint64_t wr_id, uint32_t qp_num);
+void mock_complete_with(struct ibv_cq *cq, const struct ib_uverbs_wc *wc);
 void mock_consume(struct rxe_wq *wq, uint32_t count);
 
 #endif /* RXE_MOCK_H */

@@ -577,6 +577,47 @@ static void test_polling_cq_ex(void **state)
 	assert_int_equal(wc.wr_id, 2);
 }
 
+/* The kernel numbers its flags in another way than libibverbs. */
+static void test_flags_of_a_completion(void **state)
+{
+	static const struct {
+		uint32_t kernel;
+		unsigned int flags;
+	} cases[] = {
+		{ 0, 0 },
+		{ 1, IBV_WC_GRH },
+		{ 1 | 2, IBV_WC_GRH | IBV_WC_WITH_IMM },
+		{ 1 | 4, IBV_WC_GRH | IBV_WC_WITH_INV },
+		/* IP_CSUM_OK, WITH_SMAC, WITH_VLAN, WITH_NETWORK_HDR_TYPE */
+		{ 2 | 8 | 16 | 32 | 64, IBV_WC_WITH_IMM },
+	};
+	struct ibv_poll_cq_attr attr = {};
+	struct ibv_wc wc[2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ib_uverbs_wc cqe = {
+			.wc_flags = cases[i].kernel,
+			.ex.invalidate_rkey = 0x1234,
+		};
+
+		/* The first one and those behind it are taken in other ways. */
+		mock_complete_with(t.cq, &cqe);
+		mock_complete_with(t.cq, &cqe);
+		assert_int_equal(ibv_poll_cq(t.cq, 2, wc), 2);
+		for (int j = 0; j < 2; j++) {
+			assert_int_equal(wc[j].wc_flags, cases[i].flags);
+			assert_int_equal(wc[j].invalidated_rkey, 0x1234);
+		}
+
+		mock_complete_with(t.cq, &cqe);
+		assert_int_equal(ibv_start_poll(t.cq_ex, &attr), 0);
+		assert_int_equal(ibv_wc_read_wc_flags(t.cq_ex), cases[i].flags);
+		assert_int_equal(ibv_wc_read_invalidated_rkey(t.cq_ex), 0x1234);
+		ibv_end_poll(t.cq_ex);
+	}
+}
+
 /* Completions outlive the QP, and are those of a former life after a reset. */
 static void test_completions_of_a_qp_that_is_gone(void **state)
 {
@@ -658,6 +699,7 @@ int main(void)
 		TEST(recv_on_a_qp_with_srq),
 		TEST(polling),
 		TEST(polling_cq_ex),
+		TEST(flags_of_a_completion),
 		TEST(completions_of_a_qp_that_is_gone),
 		TEST(indices_that_are_garbage),
 	};
