@@ -206,7 +206,8 @@ static int behave(struct fuzzer *f, const struct fuzz_buffer *buffer)
 /* What all MRs are, as the administrator's rdma tool asks for it */
 static int show(struct fuzzer *f)
 {
-	const bool raw = one_in(f, 2);
+	const uint16_t command = one_in(f, 2) ? RDMA_NLDEV_CMD_RES_MR_GET_RAW :
+						RDMA_NLDEV_CMD_RES_MR_GET;
 	struct {
 		struct nlmsghdr hdr;
 		struct nlattr attr;
@@ -214,23 +215,27 @@ static int show(struct fuzzer *f)
 	} request = {
 		.hdr = {
 			.nlmsg_len = sizeof(request),
-			.nlmsg_type = RDMA_NL_GET_TYPE(RDMA_NL_NLDEV,
-						       raw ? RDMA_NLDEV_CMD_RES_MR_GET_RAW :
-							     RDMA_NLDEV_CMD_RES_MR_GET),
+			.nlmsg_type = RDMA_NL_GET_TYPE(RDMA_NL_NLDEV, command),
 			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 		},
 		.attr = { .nla_len = 8, .nla_type = RDMA_NLDEV_ATTR_DEV_INDEX },
 		.device = ibv_get_device_index(f->device->context->device),
 	};
-	char answer[8192];
+	struct {
+		struct nlmsghdr hdr;
+		char rest[8192];
+	} answer;
+	int err = 0;
 	ssize_t n;
 
 	if (send(f->netlink, &request, sizeof(request), 0) < 0)
 		return errno;
 	do {
-		n = recv(f->netlink, answer, sizeof(answer), MSG_DONTWAIT);
+		n = recv(f->netlink, &answer, sizeof(answer), MSG_DONTWAIT);
+		if (n > 0 && answer.hdr.nlmsg_type == NLMSG_ERROR)
+			err = -((struct nlmsgerr *)NLMSG_DATA(&answer.hdr))->error;
 	} while (n > 0);
-	return 0;
+	return err;
 }
 
 static int set_policy(struct fuzzer *f)
