@@ -102,12 +102,13 @@ finish_steps()
 	exit
 }
 
+# build_user_space DIRECTORY [OPTION...]: in build/DIRECTORY, with more options of cmake
 build_user_space()
 {
-	local log=build/user.log
+	local dir=build/$1 log=build/$1.log
 
-	if ! { cmake -S . -B build/user && cmake --build build/user -j "$(nproc)"; } > $log 2>&1; then
-		tail -n 40 $log >&2
+	if ! { cmake -S . -B "$dir" -DWERROR=ON "${@:2}" && cmake --build "$dir" -j "$(nproc)"; } > "$log" 2>&1; then
+		tail -n 40 "$log" >&2
 		return 1
 	fi
 }
