@@ -213,6 +213,8 @@ int hello_parse(const char line[HELLO_LEN], struct hello *h)
 			break;
 	if (h->op == OP_COUNT)
 		return -1;
+	if (mtu < IBV_MTU_256 || mtu > IBV_MTU_4096)
+		return -1;
 	h->mtu = mtu;
 	h->lid = lid;
 	for (i = 0; i < 16; i++)

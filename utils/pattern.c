@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <endian.h>
 #include <string.h>
 
 #include "pattern.h"
@@ -19,9 +20,10 @@ uint64_t pattern_key(uint64_t seed, uint64_t seq)
 	return mix(mix(seed) + seq);
 }
 
+/* As it lies in memory: the same bytes on all machines */
 static uint64_t word(uint64_t key, size_t index)
 {
-	return mix(key + index * 0x9e3779b97f4a7c15ULL);
+	return htole64(mix(key + index * 0x9e3779b97f4a7c15ULL));
 }
 
 void pattern_fill(void *buf, size_t len, uint64_t key)

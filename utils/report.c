@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <json-c/json.h>
+
 #include "report.h"
 
 static void print_side(const char *side, const struct hello *h)
@@ -98,31 +100,57 @@ static void print_text(const struct transfer *t, const struct results *r, double
 	       r->local.wrong + r->local.guard_written);
 }
 
-/* No string here needs escaping: names of devices and exporters have no such characters. */
+static void add_string(struct json_object *o, const char *key, const char *value)
+{
+	json_object_object_add(o, key, json_object_new_string(value));
+}
+
+static void add_int(struct json_object *o, const char *key, int64_t value)
+{
+	json_object_object_add(o, key, json_object_new_int64(value));
+}
+
+/* With so many digits as the measurement is worth */
+static void add_number(struct json_object *o, const char *key, double value, int digits)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.*f", digits, value);
+	json_object_object_add(o, key, json_object_new_double_s(value, text));
+}
+
 static void print_json(const struct transfer *t, const struct results *r, double reg, double dereg)
 {
+	const bool cpu_access = t->info.flags & IBV_EXT_DMABUF_MR_CPU_ACCESS;
+	struct json_object *object = json_object_new_object();
 	const struct options *o = t->opt;
 
-	printf("{\"role\": \"%s\", \"device\": \"%s\", ", o->server ? "client" : "server",
-	       ibv_get_device_name(t->context->device));
-	printf("\"operation\": \"%s\", \"size\": %zu, \"iters\": %u, ", operation_str(o->op),
-	       o->size, o->iters);
-	printf("\"exporter\": \"%s\", \"exporter_name\": \"%s\", ", exporter_str(o->exporter),
-	       t->id.exporter);
-	printf("\"buffer_size\": %zu, \"dmabuf_inode\": %" PRIu64 ", ", t->buf.size, t->id.inode);
-	printf("\"mr\": \"%s\", \"mode\": \"%s\", \"placement\": \"%s\", ", mr_kind_str(o->mr),
-	       mode_str(t), placement_str(t));
-	printf("\"cpu_access\": %s, \"dma_segments\": %" PRIu64 ", \"charged\": %" PRIu64 ", ",
-	       t->info.flags & IBV_EXT_DMABUF_MR_CPU_ACCESS ? "true" : "false",
-	       t->info.dma_segments, t->info.charged);
-	printf("\"reg_usec\": %.1f, \"dereg_usec\": %.1f, \"reg_iters\": %u, ", reg, dereg,
-	       o->reg_iters);
-	printf("\"latency_usec\": %.2f, \"throughput_mbps\": %.2f, ", r->latency_usec,
-	       r->throughput_mbps);
-	printf("\"verified\": %" PRIu64 ", \"wrong\": %" PRIu64 ", ", r->local.verified,
-	       r->local.wrong + r->local.guard_written);
-	printf("\"peer_verified\": %" PRIu64 ", \"peer_wrong\": %" PRIu64 "}\n", r->remote.verified,
-	       r->remote.wrong + r->remote.guard_written);
+	add_string(object, "role", o->server ? "client" : "server");
+	add_string(object, "device", ibv_get_device_name(t->context->device));
+	add_string(object, "operation", operation_str(o->op));
+	add_int(object, "size", o->size);
+	add_int(object, "iters", o->iters);
+	add_string(object, "exporter", exporter_str(o->exporter));
+	add_string(object, "exporter_name", t->id.exporter);
+	add_int(object, "buffer_size", t->buf.size);
+	add_int(object, "dmabuf_inode", t->id.inode);
+	add_string(object, "mr", mr_kind_str(o->mr));
+	add_string(object, "mode", mode_str(t));
+	add_string(object, "placement", placement_str(t));
+	json_object_object_add(object, "cpu_access", json_object_new_boolean(cpu_access));
+	add_int(object, "dma_segments", t->info.dma_segments);
+	add_int(object, "charged", t->info.charged);
+	add_number(object, "reg_usec", reg, 1);
+	add_number(object, "dereg_usec", dereg, 1);
+	add_int(object, "reg_iters", o->reg_iters);
+	add_number(object, "latency_usec", r->latency_usec, 2);
+	add_number(object, "throughput_mbps", r->throughput_mbps, 2);
+	add_int(object, "verified", r->local.verified);
+	add_int(object, "wrong", r->local.wrong + r->local.guard_written);
+	add_int(object, "peer_verified", r->remote.verified);
+	add_int(object, "peer_wrong", r->remote.wrong + r->remote.guard_written);
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_SPACED));
+	json_object_put(object);
 	if (r->local.first[0])
 		fprintf(stderr, "First error: %s\n", r->local.first);
 }

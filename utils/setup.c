@@ -44,28 +44,22 @@ static struct ibv_context *open_device(const char *name)
 /* RoCE needs a GID; the one with an IPv4 address works without more set-up. */
 static int choose_gid(struct transfer *t)
 {
-	struct ibv_gid_entry *table;
+	struct ibv_gid_entry entry;
 	bool ipv4;
-	ssize_t n;
-	ssize_t i;
+	int i;
 
-	table = calloc(t->port.gid_tbl_len, sizeof(*table));
-	if (!table)
-		return transfer_fail("GID table", ENOMEM);
-	n = ibv_query_gid_table(t->context, table, t->port.gid_tbl_len, 0);
-	for (i = 0; i < n; i++) {
-		if (table[i].port_num != t->opt->ib_port ||
-		    table[i].gid_type != IBV_GID_TYPE_ROCE_V2)
+	for (i = 0; i < t->port.gid_tbl_len; i++) {
+		if (ibv_query_gid_ex(t->context, t->opt->ib_port, i, &entry, 0) ||
+		    entry.gid_type != IBV_GID_TYPE_ROCE_V2)
 			continue;
-		ipv4 = IN6_IS_ADDR_V4MAPPED((struct in6_addr *)table[i].gid.raw);
+		ipv4 = IN6_IS_ADDR_V4MAPPED((struct in6_addr *)entry.gid.raw);
 		if (t->gid_index >= 0 && !ipv4)
 			continue;
-		t->gid_index = table[i].gid_index;
-		t->gid = table[i].gid;
+		t->gid_index = i;
+		t->gid = entry.gid;
 		if (ipv4)
 			break;
 	}
-	free(table);
 	if (t->gid_index < 0) {
 		fprintf(stderr, "The port has no RoCE v2 GID; choose one with --gid-idx\n");
 		return -1;

@@ -129,7 +129,7 @@ static int poll_cq(struct transfer *t)
 	int i;
 
 	if (n < 0)
-		return transfer_fail("Cannot poll the completion queue", errno);
+		return transfer_fail("Cannot poll the completion queue", EIO);
 	for (i = 0; i < n; i++)
 		if (complete(t, &wc[i]))
 			return -1;

@@ -49,6 +49,17 @@ static void check_finds_each_single_byte(void **state)
 	assert_int_equal(pattern_check(buf, 67, key, NULL), 0);
 }
 
+/* The peer may be a machine of the other byte order. */
+static void bytes_are_the_same_everywhere(void **state)
+{
+	static const unsigned char expected[] = { 0xe5, 0x05, 0x0b, 0x10, 0x1d, 0x16,
+						  0x92, 0x56, 0xc1, 0x5c, 0x02, 0x89 };
+
+	(void)state;
+	pattern_fill(buf, sizeof(expected), 1);
+	assert_memory_equal(buf, expected, sizeof(expected));
+}
+
 static void check_counts_and_names_the_first(void **state)
 {
 	uint64_t key = pattern_key(SEED, 3);
@@ -266,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_accepts_what_fill_wrote),
 		cmocka_unit_test(check_finds_each_single_byte),
+		cmocka_unit_test(bytes_are_the_same_everywhere),
 		cmocka_unit_test(check_counts_and_names_the_first),
 		cmocka_unit_test(check_finds_other_data),
 		cmocka_unit_test(keys_differ),

@@ -105,6 +105,22 @@ static void nonsense_is_no_hello(void **state)
 	assert_int_equal(hello_parse(line, &h), -1);
 }
 
+/* It is the shift of a number of bytes. */
+static void mtu_that_is_none(void **state)
+{
+	static const unsigned int numbers[] = { 0, 6, 9 };
+	struct hello h = example(), parsed;
+	char line[HELLO_LEN];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		h.mtu = numbers[i];
+		hello_format(&h, line);
+		assert_int_equal(hello_parse(line, &parsed), -1);
+	}
+}
+
 static void disagreement_is_refused(void **state)
 {
 	const struct hello a = example();
@@ -257,6 +273,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello_survives),
 		cmocka_unit_test(nonsense_is_no_hello),
+		cmocka_unit_test(mtu_that_is_none),
 		cmocka_unit_test(disagreement_is_refused),
 		cmocka_unit_test(both_sides_meet),
 		cmocka_unit_test(both_sides_refuse),
