@@ -41,6 +41,11 @@ void rxe_init_posting(struct rxe_qp *qp, enum ibv_qp_type type)
 	db->core.wqe_size = sizeof(struct ib_uverbs_send_wr);
 }
 
+/*
+ * The requests are in the ring by then, and the kernel may be at work on them: a doorbell that
+ * fails takes none back. It fails only where nothing is sent any more: the device has gone (EIO),
+ * or the QP is not in RTS and this process does not know (EINVAL).
+ */
 int rxe_ring_doorbell(struct rxe_qp *qp)
 {
 	const ssize_t size = sizeof(qp->doorbell);

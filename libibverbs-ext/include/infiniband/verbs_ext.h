@@ -190,10 +190,8 @@ struct ibv_ext_dmabuf_event_channel {
  * Register @length bytes from @offset of the dma-buf @fd as a pinned MR.
  * Returns the MR, to be released with ibv_dereg_mr(), or NULL with errno set.
  */
-#ifndef ibv_reg_dmabuf_mr_pinned
 struct ibv_mr *ibv_reg_dmabuf_mr_pinned(struct ibv_pd *pd, uint64_t offset, size_t length,
 					uint64_t iova, int fd, int access, uint32_t pin_flags);
-#endif
 
 /* Behind the inline wrappers; not for direct use. */
 struct ibv_mr *_ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
