@@ -171,6 +171,6 @@ static const struct verbs_device_ops rxe_device_ops = {
 
 __attribute__((constructor)) static void rxe_register(void)
 {
-	if (rxe_check_release())
+	if (rxe_find_layout())
 		verbs_register_driver(&rxe_device_ops);
 }

@@ -325,16 +325,16 @@ enum {
  * Builders that struct ibv_qp_ex got later. An older library has other things
  * in their place, whatever this file was compiled with.
  */
-static uint64_t later_rc_ops(int release)
+static uint64_t later_rc_ops(void)
 {
 	uint64_t ops = 0;
 
 #if VERBS_RELEASE >= 44
-	if (release >= 44)
+	if (rxe_qp_ex_size() > offsetof(struct ibv_qp_ex, wr_atomic_write))
 		ops |= IBV_QP_EX_WITH_ATOMIC_WRITE;
 #endif
 #if VERBS_RELEASE >= 45
-	if (release >= 45)
+	if (rxe_qp_ex_size() > offsetof(struct ibv_qp_ex, wr_flush))
 		ops |= IBV_QP_EX_WITH_FLUSH;
 #endif
 	return ops;
@@ -352,7 +352,7 @@ int rxe_init_qp_ex(struct rxe_qp *qp, enum ibv_qp_type type, uint64_t ops)
 
 	switch (type) {
 	case IBV_QPT_RC:
-		supported = RC_OPS | later_rc_ops(rxe_loaded_release());
+		supported = RC_OPS | later_rc_ops();
 		break;
 	case IBV_QPT_UC:
 		supported = UC_OPS;

@@ -128,7 +128,7 @@ struct ibv_qp *rxe_create_qp_ex(struct ibv_context *context, struct ibv_qp_init_
 		goto err_destroy;
 
 	if (attr->comp_mask & IBV_QP_INIT_ATTR_SEND_OPS_FLAGS)
-		*verbs_qp_mask(&qp->vqp, rxe_loaded_release()) |= VERBS_QP_EX;
+		*verbs_qp_mask(&qp->vqp, rxe_qp_ex_size()) |= VERBS_QP_EX;
 	return &qp->vqp.qp;
 
 err_destroy:

@@ -130,9 +130,9 @@ static inline struct verbs_mr *to_vmr(struct ibv_mr *mr)
 	return container_of(mr, struct verbs_mr, mr);
 }
 
-/* release.c */
-bool rxe_check_release(void);
-int rxe_loaded_release(void);
+/* layout.c */
+bool rxe_find_layout(void);
+size_t rxe_qp_ex_size(void); /* of struct ibv_qp_ex, in the libibverbs of this process */
 
 /* pd.c */
 struct ibv_pd *rxe_alloc_pd(struct ibv_context *context);

@@ -13,8 +13,8 @@
  * The number alone does not tell: releases before 36 are 34 as well and lay
  * struct verbs_context_ops out differently. Therefore the build chooses by
  * release (VERBS_RELEASE, that of the headers compiled with), and the plugin
- * finds out the release of the library in the process before it registers
- * (release.c).
+ * finds out the layout of the library in the process before it registers
+ * (layout.c).
  *
  * The asserts hold the sizes and offsets as measured on every release of each
  * family.
@@ -89,11 +89,10 @@ struct verbs_qp {
 	};
 };
 
-static inline uint32_t *verbs_qp_mask(struct verbs_qp *qp, int release)
+/* @qp_ex_size: of the running library's struct ibv_qp_ex */
+static inline uint32_t *verbs_qp_mask(struct verbs_qp *qp, size_t qp_ex_size)
 {
-	size_t offset = release >= 45 ? 360 : release == 44 ? 352 : 344;
-
-	return (uint32_t *)(void *)(qp->space + offset);
+	return (uint32_t *)(void *)(qp->space + qp_ex_size);
 }
 
 /* How a provider presents itself */

@@ -326,12 +326,35 @@ static void test_verbs_are_where_the_header_says(void **state)
 	}
 }
 
-static void test_release_is_that_of_the_headers(void **state)
+struct ibv_qp_ex *__real_ibv_qp_to_qp_ex(struct ibv_qp *qp);
+struct ibv_qp_ex *__wrap_ibv_qp_to_qp_ex(struct ibv_qp *qp);
+
+/* What the library says of a mask, wherever that is */
+static enum { AS_IT_IS, NEVER, ALWAYS } answer;
+
+struct ibv_qp_ex *__wrap_ibv_qp_to_qp_ex(struct ibv_qp *qp)
+{
+	if (answer == AS_IT_IS)
+		return __real_ibv_qp_to_qp_ex(qp);
+	return answer == ALWAYS ? (struct ibv_qp_ex *)qp : NULL;
+}
+
+static void test_layout_is_that_of_the_headers(void **state)
 {
 	(void)state;
-	assert_true(rxe_check_release());
-	if (rxe_loaded_release() != VERBS_RELEASE)
-		fail_msg("libibverbs %d, headers of %d", rxe_loaded_release(), VERBS_RELEASE);
+	assert_true(rxe_find_layout());
+	assert_int_equal(rxe_qp_ex_size(), sizeof(struct ibv_qp_ex));
+}
+
+static void test_unknown_layouts(void **state)
+{
+	(void)state;
+	answer = NEVER;
+	assert_false(rxe_find_layout());
+	answer = ALWAYS;
+	assert_false(rxe_find_layout());
+	answer = AS_IT_IS;
+	assert_true(rxe_find_layout());
 }
 
 /* By name it would take another driver's device, should that be called rxe0. */
@@ -369,7 +392,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_verbs_are_where_the_header_says, setup,
 						teardown),
-		cmocka_unit_test(test_release_is_that_of_the_headers),
+		cmocka_unit_test(test_layout_is_that_of_the_headers),
+		cmocka_unit_test(test_unknown_layouts),
 		cmocka_unit_test_setup_teardown(test_devices_are_told_by_the_driver, setup,
 						teardown),
 	};
