@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "system.h"
+
+#define BUFFERS "/sys/kernel/debug/dma_buf/bufinfo"
+
+static bool read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	bool found;
+
+	if (!file)
+		return false;
+	found = fgets(line, size, file);
+	fclose(file);
+	if (found)
+		line[strcspn(line, "\n")] = '\0';
+	return found;
+}
+
+static FILE *open_of_process(uint32_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, name);
+	return fopen(path, "re");
+}
+
+static void read_status(struct process *process)
+{
+	FILE *file = open_of_process(process->pid, "status");
+	char line[256];
+	uint64_t kib;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "VmPin: %" SCNu64 " kB", &kib) == 1)
+			process->pinned = kib * 1024;
+	if (file)
+		fclose(file);
+}
+
+static void read_limit(struct process *process)
+{
+	FILE *file = open_of_process(process->pid, "limits");
+	char line[256];
+
+	process->memlock_limit = UINT64_MAX;
+	while (file && fgets(line, sizeof(line), file))
+		sscanf(line, "Max locked memory %" SCNu64, &process->memlock_limit);
+	if (file)
+		fclose(file);
+}
+
+static void read_user(struct process *process)
+{
+	struct passwd *user;
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32, process->pid);
+	if (stat(path, &st))
+		return;
+	user = getpwuid(st.st_uid);
+	if (user)
+		snprintf(process->user, sizeof(process->user), "%s", user->pw_name);
+	else
+		snprintf(process->user, sizeof(process->user), "%u", st.st_uid);
+}
+
+void process_read(struct process *process, uint32_t pid)
+{
+	char path[64];
+
+	*process = (struct process){ .pid = pid };
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/comm", pid);
+	read_line(path, process->command, sizeof(process->command));
+	read_user(process);
+	read_status(process);
+	read_limit(process);
+}
+
+/* size, flags, mode, count, exporter, inode, name: see dma_buf_debug_show() of the kernel */
+bool exporter_of(uint64_t inode, char *name, size_t size)
+{
+	FILE *file = fopen(BUFFERS, "re");
+	bool found = false;
+	char exporter[64];
+	char line[512];
+	uint64_t ino;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*u %*x %*x %*u %63s %" SCNu64, exporter, &ino) == 2 &&
+		    ino == inode)
+			found = true;
+	if (file)
+		fclose(file);
+	if (found)
+		snprintf(name, size, "%s", exporter);
+	return found;
+}
+
+bool module_file(const char *module, const char *file, char *line, size_t size)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/%s", module, file);
+	return read_line(path, line, size);
+}

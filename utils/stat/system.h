@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * What the rest of the system tells: of processes, of dma-bufs, of the kernel's settings.
+ */
+#ifndef SYSTEM_H
+#define SYSTEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct process {
+	uint32_t pid;
+	char user[33];		/* or the number; empty if the process has ended */
+	char command[16];	/* likewise */
+	uint64_t pinned;	/* VmPin in bytes: of ordinary regions, too */
+	uint64_t memlock_limit; /* RLIMIT_MEMLOCK in bytes; UINT64_MAX: none */
+};
+
+void process_read(struct process *process, uint32_t pid);
+
+/*
+ * The name of a dma-buf's exporter, from debugfs, which only root reads. Returns false if it
+ * is not found.
+ */
+bool exporter_of(uint64_t inode, char *name, size_t size);
+
+/* A line of a file below /sys/module; false if there is none. */
+bool module_file(const char *module, const char *file, char *line, size_t size);
+
+#endif /* SYSTEM_H */
