@@ -56,33 +56,41 @@ queue_step()
 # Runs the queued steps, two at a time: a virtual machine often waits. What a step prints follows when it has ended.
 run_queued_steps()
 {
-	local output pid command status i=0
-	local -A numbers=() starts=()
+	local output i=0 number command status
+	local -A pids=() starts=()
 
 	output=$(mktemp -d)
-	# A process group of its own for each step, which is then ended as a whole
-	set -m
-	trap 'for pid in "${!numbers[@]}"; do kill -- "-$pid"; done' EXIT
-	while [ $i -lt ${#steps_queue[@]} ] || [ ${#numbers[@]} -gt 0 ]; do
-		if [ $i -lt ${#steps_queue[@]} ] && [ ${#numbers[@]} -lt 2 ]; then
+	trap 'for number in "${!pids[@]}"; do kill -- "-${pids[$number]}"; done' EXIT
+	while [ $i -lt ${#steps_queue[@]} ] || [ ${#pids[@]} -gt 0 ]; do
+		if [ $i -lt ${#steps_queue[@]} ] && [ ${#pids[@]} -lt 2 ]; then
 			eval "command=(${steps_queue[i]})"
 			printf '... %s\n' "${command[0]}"
-			"${command[@]:1}" > "$output/$i" 2>&1 < /dev/null &
-			numbers[$!]=$i
-			starts[$!]=$SECONDS
+			# A process group of its own, which can be ended as a whole
+			set -m
+			{
+				status=0
+				"${command[@]:1}" || status=$?
+				echo $status > "$output/$i.status"
+			} > "$output/$i" 2>&1 < /dev/null &
+			set +m
+			pids[$i]=$!
+			starts[$i]=$SECONDS
 			i=$((i + 1))
 			continue
 		fi
-		status=0
-		wait -n -p pid "${!numbers[@]}" || status=$?
-		eval "command=(${steps_queue[numbers[$pid]]})"
-		printf '\n==> %s\n' "${command[0]}"
-		cat "$output/${numbers[$pid]}"
-		end_step "${command[0]}" $((SECONDS - starts[$pid])) $status
-		unset "numbers[$pid]"
+		sleep 0.2
+		for number in "${!pids[@]}"; do
+			! kill -0 "${pids[$number]}" 2> /dev/null || continue
+			# There is none of a step that was killed.
+			status=$(cat "$output/$number.status" 2> /dev/null || echo 137)
+			eval "command=(${steps_queue[number]})"
+			printf '\n==> %s\n' "${command[0]}"
+			cat "$output/$number"
+			end_step "${command[0]}" $((SECONDS - starts[$number])) "$status"
+			unset "pids[$number]"
+		done
 	done
 	trap - EXIT
-	set +m
 	rm -r "$output"
 	steps_queue=()
 }
