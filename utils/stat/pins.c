@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,10 +53,17 @@ static void make_pins(struct pins *pins, const struct region *regions, size_t nu
 			pin = &pins->pins[pins->num_pins++];
 		add_to_pin(pin, &regions[i]);
 	}
-	for (i = 0; i < pins->num_pins; i++) {
-		pin = &pins->pins[i];
-		exporter_of(pin->region.inode, pin->exporter, sizeof(pin->exporter));
-	}
+}
+
+static void name_exporter(uint64_t inode, const char *exporter, void *arg)
+{
+	struct pins *pins = arg;
+	size_t i;
+
+	for (i = 0; i < pins->num_pins; i++)
+		if (pins->pins[i].region.inode == inode)
+			snprintf(pins->pins[i].exporter, sizeof(pins->pins[i].exporter), "%s",
+				 exporter);
 }
 
 /* The pins are still sorted as the regions were. */
@@ -115,6 +123,7 @@ int pins_make(struct pins *pins, struct region_list *list)
 	}
 	qsort(list->regions, list->num, sizeof(*list->regions), compare_regions);
 	make_pins(pins, list->regions, list->num);
+	exporters_read(name_exporter, pins);
 	make_payers(pins);
 	qsort(pins->pins, pins->num_pins, sizeof(*pins->pins), compare_pins);
 	qsort(pins->payers, pins->num_payers, sizeof(*pins->payers), compare_payers);

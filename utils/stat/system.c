@@ -85,23 +85,18 @@ void process_read(struct process *process, uint32_t pid)
 }
 
 /* size, flags, mode, count, exporter, inode, name: see dma_buf_debug_show() of the kernel */
-bool exporter_of(uint64_t inode, char *name, size_t size)
+void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg), void *arg)
 {
 	FILE *file = fopen(BUFFERS, "re");
-	bool found = false;
 	char exporter[64];
 	char line[512];
-	uint64_t ino;
+	uint64_t inode;
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*u %*x %*x %*u %63s %" SCNu64, exporter, &ino) == 2 &&
-		    ino == inode)
-			found = true;
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*u %*x %*x %*u %63s %" SCNu64, exporter, &inode) == 2)
+			each(inode, exporter, arg);
 	if (file)
 		fclose(file);
-	if (found)
-		snprintf(name, size, "%s", exporter);
-	return found;
 }
 
 bool module_file(const char *module, const char *file, char *line, size_t size)

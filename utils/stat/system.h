@@ -19,10 +19,10 @@ struct process {
 void process_read(struct process *process, uint32_t pid);
 
 /*
- * The name of a dma-buf's exporter, from debugfs, which only root reads. Returns false if it
- * is not found.
+ * Calls @each for each dma-buf with its exporter's name, from debugfs, which only root reads: for
+ * others there is none. The kernel takes the reservation lock of each dma-buf for it.
  */
-bool exporter_of(uint64_t inode, char *name, size_t size);
+void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg), void *arg);
 
 /* A line of a file below /sys/module; false if there is none. */
 bool module_file(const char *module, const char *file, char *line, size_t size);
