@@ -10,8 +10,8 @@ PORTS = ("control", "stdout", "stderr")
 
 KERNEL_ARGUMENTS = (
     "console=ttyS0", "loglevel=5",
-    # A crash ends the machine at once, see -no-reboot.
-    "panic=-1", "oops=panic",
+    # A crash or a stall ends the machine at once, see -no-reboot.
+    "panic=-1", "oops=panic", "sysctl.kernel.panic_on_rcu_stall=1",
     # Messages that programs write to /dev/kmsg are not rationed.
     "printk.devkmsg=on",
     # The virtual CPUs may lose much time to other work on the machine.

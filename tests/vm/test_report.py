@@ -92,6 +92,15 @@ TRACE = """\
 [   12.5] infiniband rxe0: set active
 """
 
+LOST_TIMER = """\
+[ 1082.367702] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:
+[ 1082.370819] rcu: 	1-...!: (0 ticks this GP) idle=cfc0/0/0x0 softirq=3/3 fqs=2 (false positive?)
+[ 1082.373310] rcu: 	(detected by 0, t=31252 jiffies, g=419961, q=54936 ncpus=2)
+[ 1082.376492] NMI backtrace for cpu 1 skipped: idling at default_idle+0x13/0x20
+[ 1082.378788] rcu: rcu_preempt kthread timer wakeup didn't happen for 31251 jiffies! g419961 f0x0
+[ 1082.379403] rcu: 	Possible timer handling issue on cpu=1 timer-softirq=65504
+"""
+
 
 class Scan(unittest.TestCase):
     def test_finds_each_complaint(self):
@@ -121,6 +130,32 @@ class Scan(unittest.TestCase):
         reports = report.scan([COMPLAINTS["leak"]] + 500 * ["..."])
         self.assertEqual(len(reports), 1)
         self.assertLess(len(reports[0]), 100)
+
+
+class EmulatorFault(unittest.TestCase):
+    def is_fault(self, text):
+        reports = report.scan(text.splitlines())
+        self.assertEqual(len(reports), 1)
+        return report.is_emulator_fault(reports[0])
+
+    def test_a_stale_breakpoint(self):
+        self.assertTrue(self.is_fault("[    3.1] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI"))
+
+    def test_a_lost_timer(self):
+        self.assertTrue(self.is_fault(LOST_TIMER))
+
+    def test_a_busy_cpu_is_the_kernels(self):
+        self.assertFalse(self.is_fault(LOST_TIMER.replace("idle=cfc0/0/0x0",
+                                                          "idle=cfc4/1/0x4000000000000000")))
+        self.assertFalse(self.is_fault(LOST_TIMER.replace("(0 ticks", "(4 ticks")))
+
+    def test_a_stall_alone_is_the_kernels(self):
+        self.assertFalse(self.is_fault(LOST_TIMER[:LOST_TIMER.index("NMI")]))
+
+    def test_other_reports_are_the_kernels(self):
+        for kind, line in COMPLAINTS.items():
+            with self.subTest(kind=kind):
+                self.assertFalse(self.is_fault(line))
 
 
 class Program(unittest.TestCase):
