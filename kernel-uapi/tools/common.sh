@@ -153,8 +153,10 @@ source_key()
 module_parts=(drivers/infiniband include/rdma include/uapi/rdma)
 # Of these only the headers: bnxt_re and irdma sit on top of Ethernet drivers and include theirs.
 header_parts=(drivers/net/ethernet/broadcom/bnxt drivers/net/ethernet/intel/ice)
-# Not from the tree: found before the header of the same name among Debian's, which lacks what this adds.
-stock_header=$repo/kernel-uapi/stock/include/linux/cgroup_rdma.h
+# Not from the tree: how modules are built against Debian's headers, and what is found before a header of the same name
+# among Debian's, which lacks what this adds.
+stock=$repo/kernel-uapi/stock
+stock_files=("$stock/Kbuild" "$stock/include/linux/cgroup_rdma.h")
 
 # The directories, below drivers/infiniband, of the modules to build: core and rxe always, others once the series or
 # an edit touches them.
@@ -168,13 +170,12 @@ module_dirs()
 	} | sed 's|^drivers/infiniband/||' | grep -oE '^(core|(hw|sw|ulp)/[^/]+)/' | sort -u
 }
 
-# sync_modules SOURCE OBJ DIRS...: brings OBJ, where modules are built, up to date with a kernel tree. Objects stay
+# sync_modules SOURCE OBJ: brings OBJ, where modules are built, up to date with a kernel tree. Objects stay
 # out of the tree itself: a build for another kernel from the same tree would pick them up.
 sync_modules()
 {
 	local source=$1 obj=$2 part toolchain
 
-	shift 2
 	for part in "${module_parts[@]}"; do
 		mkdir -p "$obj/$part"
 		# By content and without time stamps: only what really changed is rebuilt.
@@ -187,18 +188,8 @@ sync_modules()
 		rsync -rl --checksum --delete --prune-empty-dirs --include='*/' --include='*.h' --exclude='*' \
 			"$source/$part/" "$obj/$part/"
 	done
-	# The trace headers are found by their path relative to include/trace.
-	mkdir -p "$obj/include/trace" "$obj/include/linux"
-	rsync --checksum "$stock_header" "$obj/include/linux/"
-	{
-		echo "# Written by kernel-uapi/tools."
-		# shellcheck disable=SC2016 # make's, not the shell's
-		echo 'LINUXINCLUDE := -I$(src)/include -I$(src)/include/uapi -I$(src)/include/trace $(LINUXINCLUDE)'
-		# bnxt_re's Makefile looks for them in the kernel's tree, where Debian's headers end at include/.
-		# shellcheck disable=SC2016
-		echo 'LINUXINCLUDE += -I$(src)/drivers/net/ethernet/broadcom/bnxt'
-		printf 'obj-m += drivers/infiniband/%s\n' "$@"
-	} > "$obj/Kbuild"
+	mkdir -p "$obj/include/trace"
+	rsync -r --checksum --exclude=compare-crcs "$stock/" "$obj/"
 	# What make does not see: that the objects are another Debian version's or another compiler's.
 	toolchain="$version $(cc -dumpfullversion)"
 	if [ "$(cat "$obj/.toolchain" 2> /dev/null)" != "$toolchain" ]; then
@@ -207,13 +198,11 @@ sync_modules()
 	fi
 }
 
-# make_modules OBJ ARGS...: builds the modules there against Debian's headers. Debian leaves efa out.
+# make_modules OBJ DIRS ARGS...: builds the modules of these directories there against Debian's headers. Debian leaves
+# efa out.
 make_modules()
 {
-	local obj=$1
-
-	shift
-	make -C "$headers" M="$obj" -j "$jobs" --no-print-directory CONFIG_INFINIBAND_EFA=m "$@" modules
+	make -C "$headers" M="$1" RDMA_DIRS="$2" -j "$jobs" --no-print-directory CONFIG_INFINIBAND_EFA=m "${@:3}" modules
 }
 
 # logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
