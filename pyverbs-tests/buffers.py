@@ -108,6 +108,38 @@ def heap(size, mode=os.O_RDWR, name='system'):
     return DmaBuf(struct.unpack('=QIIQ', data)[1], size)
 
 
+class RevocableDmaBuf(DmaBuf):
+    """One of the test exporter (tests/exporter), whose memory it takes back
+    when it is told to."""
+
+    _DEVICE = '/dev/dmabuf_test'
+    _CREATE, _REVOKE = 0x4020d700, 0xc028d703
+    _REVOKING = 3
+    _TIMEOUT_MS = 10000
+
+    def __init__(self, size):
+        self._device = os.open(self._DEVICE, os.O_RDWR | os.O_CLOEXEC)
+        super().__init__(-1, size)
+        create = struct.pack('=QIIIIII', size, 0, self._REVOKING, 0, 0, 0, 0)
+        self.fd = fcntl.ioctl(self._device, self._CREATE, bytearray(create))
+
+    @classmethod
+    def available(cls):
+        """Whether the exporter's module is loaded."""
+        return os.path.exists(cls._DEVICE)
+
+    def revoke(self):
+        """Returns when no importer uses the memory any more."""
+        fcntl.ioctl(self._device, self._REVOKE, bytearray(
+            struct.pack('=iIIIIIQQ', self.fd, self._TIMEOUT_MS, *[0] * 6)))
+
+    def close(self):
+        super().close()
+        if self._device >= 0:
+            os.close(self._device)
+            self._device = -1
+
+
 EXPORTERS = {'udmabuf': udmabuf, 'heap': heap}
 
 

@@ -10,6 +10,7 @@ import subprocess
 import time
 import unittest
 
+import pyverbs_ext
 from pyverbs.addr import AHAttr, GlobalRoute
 from pyverbs.cq import CQ
 from pyverbs.device import Context, get_device_list
@@ -139,12 +140,14 @@ class DeviceCase(unittest.TestCase):
             self.context, self.pd, length, access | bits, dmabuf.fd,
             offset, iova))
 
-    def pinned(self, dmabuf, length=None, access=uapi.LOCAL_WRITE, offset=0):
-        """A region made by libibverbs, closed when the test is over."""
+    def pinned(self, dmabuf, length=None, access=uapi.LOCAL_WRITE, offset=0,
+               pin_flags=0):
+        """A region made by pyverbs_ext, closed when the test is over."""
         length = dmabuf.size - offset if length is None else length
         try:
-            mr = regions.PinnedDmaBufMR(self.pd, length, access, dmabuf,
-                                        offset)
+            mr = pyverbs_ext.PinnedDmaBufMR(
+                self.context, self.pd, length, access, dmabuf.fd,
+                offset=offset, pin_flags=pin_flags)
         except PyverbsRDMAError as err:
             # With the variable set, whoever did so wants that provider.
             if (err.error_code == errno.EOPNOTSUPP

@@ -1,22 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-"""Memory regions over dma-bufs."""
-from pyverbs.mr import DmaBufMR
-
+"""Memory regions made by the kernel's ioctl alone."""
 import uapi
-
-
-class PinnedDmaBufMR(DmaBufMR):
-    """A pinned region, through libibverbs and the provider.
-
-    pyverbs passes the access flags to ibv_reg_dmabuf_mr() as they are, and the
-    bits of this project with them. As with DmaBufMR the iova is the offset.
-    """
-
-    def __init__(self, pd, length, access, dmabuf, offset=0, pin_bits=0):
-        super().__init__(pd, length, access | uapi.PINNED | pin_bits,
-                         dmabuf=dmabuf.fd, offset=offset)
-        self.buffer = dmabuf
-        self.iova = offset
 
 
 class RawDmaBufMR:

@@ -67,34 +67,46 @@ int ext_ask_kernel(const struct ext_device *device, const struct ibv_ext_dmabuf_
 	return 0;
 }
 
-/* In the order in which a registration would fail. */
-static int probe(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+/* In the order in which a registration would fail. Without @pd the provider is not asked. */
+static int probe(int cmd_fd, struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
 		 struct ibv_ext_dmabuf_report *report)
 {
 	struct ext_device device;
 	int err;
 
-	err = ext_get_device(pd->context->cmd_fd, &device);
+	err = ext_get_device(cmd_fd, &device);
 	if (err)
 		return err;
 
 	report->source = IBV_EXT_DMABUF_REPORT_PROBE;
 	report->probe_err = ext_check_attr(attr, device.access_flags, &report->reason);
-	if (!report->probe_err)
+	if (!report->probe_err && pd)
 		report->probe_err = ext_ask_for_nothing(pd, &report->reason);
 	return report->probe_err ? 0 : ext_ask_kernel(&device, attr, report);
 }
 
-EXPORT int _ibv_ext_probe_dmabuf(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
-				 struct ibv_ext_dmabuf_report *report, size_t report_size)
+static int probe_sized(int cmd_fd, struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+		       struct ibv_ext_dmabuf_report *report, size_t report_size)
 {
 	struct ibv_ext_dmabuf_report out = {};
 	int err;
 
-	err = probe(pd, attr, &out);
+	err = probe(cmd_fd, pd, attr, &out);
 	if (err)
 		return err;
 	out.err = out.probe_err;
 	ext_copy_sized(report, report_size, &out, sizeof(out));
 	return 0;
+}
+
+EXPORT int _ibv_ext_probe_dmabuf(struct ibv_pd *pd, const struct ibv_ext_dmabuf_mr_attr *attr,
+				 struct ibv_ext_dmabuf_report *report, size_t report_size)
+{
+	return probe_sized(pd->context->cmd_fd, pd, attr, report, report_size);
+}
+
+EXPORT int _ibv_ext_probe_dmabuf_fd(int cmd_fd, const struct ibv_ext_dmabuf_mr_attr *attr,
+				    struct ibv_ext_dmabuf_report *report, size_t report_size)
+{
+	return probe_sized(cmd_fd, NULL, attr, report, report_size);
 }

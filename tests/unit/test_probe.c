@@ -172,6 +172,26 @@ static void refused_on_the_way(void **state)
 	assert_int_equal(mock.num_probes, 1);
 }
 
+/* Without a PD nobody can ask the provider, and the kernel is asked all the same. */
+static void by_descriptor(void **state)
+{
+	struct ibv_ext_dmabuf_mr_attr attr = good;
+	const int fd = pd()->context->cmd_fd;
+
+	(void)state;
+	mock.no_provider_op = true;
+	assert_int_equal(_ibv_ext_probe_dmabuf_fd(fd, &good, &report, sizeof(report)), 0);
+	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_NONE);
+	assert_int_equal(report.dmabuf_inode, 78);
+	assert_int_equal(mock.num_probes, 1);
+	attr.pin_flags = 1 << 2;
+	assert_int_equal(_ibv_ext_probe_dmabuf_fd(fd, &attr, &report, sizeof(report)), 0);
+	assert_int_equal(report.err, EINVAL);
+	assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_BAD_FLAGS);
+	assert_int_equal(_ibv_ext_probe_dmabuf_fd(-1, &good, &report, sizeof(report)), EOPNOTSUPP);
+	assert_int_equal(mock.num_regs, 0);
+}
+
 static void refused_by_the_kernel(void **state)
 {
 	struct ib_uverbs_dmabuf_probe kernel = { .err = EPERM };
@@ -234,6 +254,7 @@ int main(void)
 		TEST(kernel_could_not_find_out),
 		TEST(refused_by_the_library),
 		TEST(refused_on_the_way),
+		TEST(by_descriptor),
 		TEST(refused_by_the_kernel),
 		TEST(of_another_age),
 	};

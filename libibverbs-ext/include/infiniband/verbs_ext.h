@@ -205,6 +205,13 @@ int _ibv_ext_query_dmabuf_mr(struct ibv_mr *mr, struct ibv_ext_dmabuf_mr_info *i
 int _ibv_ext_get_dmabuf_event(struct ibv_ext_dmabuf_event_channel *channel,
 			      struct ibv_ext_dmabuf_event *event, size_t event_size);
 
+/*
+ * As ibv_ext_probe_dmabuf(), for language bindings that have no struct ibv_pd: @cmd_fd is
+ * that of a context. Does not find out that the provider has no ibv_reg_dmabuf_mr().
+ */
+int _ibv_ext_probe_dmabuf_fd(int cmd_fd, const struct ibv_ext_dmabuf_mr_attr *attr,
+			     struct ibv_ext_dmabuf_report *report, size_t report_size);
+
 /* As ibv_reg_dmabuf_mr_pinned(); tells in @report, which may be NULL, how it went. */
 static inline struct ibv_mr *ibv_ext_reg_dmabuf_mr(struct ibv_pd *pd,
 						   const struct ibv_ext_dmabuf_mr_attr *attr,
