@@ -6,6 +6,7 @@
 #include "fixture.h"
 #include "raw_ioctl.h"
 #include "test.h"
+#include "tool_output.h"
 
 static void caps(void **state)
 {
@@ -155,11 +156,30 @@ static void bits_without_asking(void **state)
 	assert_usage(&before, "after refused registrations");
 }
 
+/* Both say why, and a program that shall pin registers nothing. */
+static void tools(void **state)
+{
+	struct json_object *all = tool_json(3, INFO_TOOL " --json -x udmabuf " DEVICE);
+	struct json_object *device = json_object_array_get_idx(json_member(all, "devices"), 0);
+	char output[4096];
+
+	(void)state;
+	assert_null(json_string(all, "policy"));
+	assert_int_equal(json_object_array_length(json_member(device, "capabilities")), 0);
+	assert_string_equal(json_string(device, "reason"), "NO_KERNEL_SUPPORT");
+	json_object_put(all);
+
+	assert_int_equal(tool_run(output, sizeof(output),
+				  PIN_RUN_TOOL " " PINGPONG_TOOL " --mr=plain 127.0.0.1 2>&1"),
+			 1);
+	assert_non_null(strstr(output, "ibv_dmabuf_pin_run: a device does not take such pins"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(caps),   TEST(registration),	 TEST(query),
-		TEST(events), TEST(bits_without_asking),
+		TEST(events), TEST(bits_without_asking), TEST(tools),
 	};
 
 	return cmocka_run_group_tests_name("unpatched kernel", tests, NULL, NULL);

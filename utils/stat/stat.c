@@ -12,6 +12,8 @@
 
 #include <json-c/json.h>
 
+#include "first_line.h"
+#include "number.h"
 #include "pins.h"
 
 enum { EXIT_USAGE = 2 };
@@ -38,17 +40,6 @@ static void usage(FILE *to)
 	      to);
 }
 
-static bool parse_interval(const char *text, unsigned int *interval)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	*interval = value;
-	return !errno && *text >= '0' && *text <= '9' && !*end && value && value <= 86400;
-}
-
 /* Returns -1, or the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -66,7 +57,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->json = true;
 			break;
 		case 'w':
-			if (parse_interval(optarg, &o->interval))
+			if (parse_uint(optarg, 1, 86400, &o->interval))
 				break;
 			fprintf(stderr, "ibv_dmabuf_stat: no number of seconds: %s\n", optarg);
 			return EXIT_USAGE;
@@ -101,7 +92,7 @@ static const char *pin_state(const struct pin *pin)
 /* "O" is among the flags of a module that was not built with its kernel. */
 static bool module_taint(const char *name, char *flags, size_t size)
 {
-	return module_file(name, "taint", flags, size);
+	return first_line(flags, size, "/sys/module/%s/taint", name);
 }
 
 static void print_modules(void)
@@ -236,14 +227,14 @@ static int fail(const char *what, int err)
 
 static int show(const struct options *o)
 {
-	char policy[32], charge_all[8] = "";
+	char policy[32], charge_all[8];
 	struct region_list regions;
 	struct pins pins;
 	int err;
 
-	if (!module_file("ib_uverbs", "parameters/dmabuf_pin_policy", policy, sizeof(policy)))
+	if (!first_line(policy, sizeof(policy), PIN_POLICY_FILE))
 		return fail("ib_uverbs is not loaded or has no pinned dma-buf regions", EOPNOTSUPP);
-	module_file("ib_uverbs", "parameters/dmabuf_charge_all", charge_all, sizeof(charge_all));
+	first_line(charge_all, sizeof(charge_all), CHARGE_ALL_FILE);
 
 	err = regions_read(&regions, o->device);
 	if (err)

@@ -2,26 +2,12 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
+#include "first_line.h"
 #include "system.h"
 
 #define BUFFERS "/sys/kernel/debug/dma_buf/bufinfo"
-
-static bool read_line(const char *path, char *line, size_t size)
-{
-	FILE *file = fopen(path, "re");
-	bool found;
-
-	if (!file)
-		return false;
-	found = fgets(line, size, file);
-	fclose(file);
-	if (found)
-		line[strcspn(line, "\n")] = '\0';
-	return found;
-}
 
 static FILE *open_of_process(uint32_t pid, const char *name)
 {
@@ -74,11 +60,8 @@ static void read_user(struct process *process)
 
 void process_read(struct process *process, uint32_t pid)
 {
-	char path[64];
-
 	*process = (struct process){ .pid = pid };
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/comm", pid);
-	read_line(path, process->command, sizeof(process->command));
+	first_line(process->command, sizeof(process->command), "/proc/%" PRIu32 "/comm", pid);
 	read_user(process);
 	read_status(process);
 	read_limit(process);
@@ -97,12 +80,4 @@ void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg
 			each(inode, exporter, arg);
 	if (file)
 		fclose(file);
-}
-
-bool module_file(const char *module, const char *file, char *line, size_t size)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "/sys/module/%s/%s", module, file);
-	return read_line(path, line, size);
 }

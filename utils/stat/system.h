@@ -5,7 +5,6 @@
 #ifndef SYSTEM_H
 #define SYSTEM_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct process {
@@ -23,8 +22,5 @@ void process_read(struct process *process, uint32_t pid);
  * others there is none. The kernel takes the reservation lock of each dma-buf for it.
  */
 void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg), void *arg);
-
-/* A line of a file below /sys/module; false if there is none. */
-bool module_file(const char *module, const char *file, char *line, size_t size);
 
 #endif /* SYSTEM_H */
