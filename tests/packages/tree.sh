@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
+# shellcheck shell=bash
+#
+# Sourced by what installs packages in a directory tree of its own.
+
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		"$@"
+	else
+		sudo -- "$@"
+	fi
+}
+
+# in_tree TREE COMMAND...: with /proc, in a mount namespace of its own, so that nothing stays mounted.
+in_tree()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	as_root env -u TMPDIR PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
+		unshare --mount sh -euc 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"' "$@"
+}
