@@ -763,7 +763,7 @@ static void test_device_memory(void **state)
 	OK(exporter_fill(s->dev, other, 0, 0, args.size, 0xff));
 	assert_all(s, fd, 0, 0, 3, 0);
 	close(other);
-	args.size = 1UL << 40;
+	args.size = 1ULL << 40;
 	assert_int_equal(exporter_create(s->dev, &args), -1);
 	assert_errno(errno, ENOSPC, "create");
 

@@ -831,7 +831,7 @@ static void limits_in_bytes(void **state)
 
 	/* those that are above what 32 bits have are not cut off */
 	join(CGROUP_A);
-	limit(CGROUP_A, DEVICE, 1L << 32);
+	limit(CGROUP_A, DEVICE, 1LL << 32);
 	deregister(register_bits(f->pd, fd, PINNED));
 	limit(CGROUP_A, DEVICE, NO_LIMIT - 1);
 	deregister(register_bits(f->pd, fd, PINNED));

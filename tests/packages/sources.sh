@@ -21,6 +21,12 @@ apt_sources()
 		'Created-By: Packages' 'Origin: Debian' "Architecture: $(dpkg --print-architecture)" | sort -u
 }
 
+# Where the machine gets Debian from, without its security updates: for suites and architectures that have none here.
+debian_mirror()
+{
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1
+}
+
 # How apt gets at them
 apt_settings()
 {

@@ -88,12 +88,16 @@ static void put_u32(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id, uint32_t value
 	put(hdr, id, &value, sizeof(value));
 }
 
-/* Input of up to eight bytes travels in the attribute. */
+/* Input of up to eight bytes travels in the attribute, at its beginning. */
 static uint64_t get(struct ib_uverbs_ioctl_hdr *hdr, uint16_t id)
 {
 	struct ib_uverbs_attr *attr = find(hdr, id);
+	uint32_t narrow;
 
-	return attr ? attr->data : 0;
+	if (!attr || attr->len != sizeof(narrow))
+		return attr ? attr->data : 0;
+	memcpy(&narrow, &attr->data, sizeof(narrow));
+	return narrow;
 }
 
 static uint32_t new_handle(void)

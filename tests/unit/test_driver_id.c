@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <rdma/rdma_netlink.h>
 
+#include "bytes.h"
 #include "mock.h"
 
 static int query(struct mock_device *device)
@@ -59,14 +60,14 @@ static void netlink_bytes(void **state)
 		{ 0x0102, mock_encode_dev(device->rdev), RDMA_DRIVER_RXE, 0 },
 	};
 	static const uint8_t dump[] = {
-		16, 0, 0, 0, 1, 0x14, 1, 3, /* length, NLDEV GET, REQUEST and DUMP */
+		U32(16), U16(0x1401), U16(0x301), /* length, NLDEV GET, REQUEST and DUMP */
 	};
 	static const uint8_t get[] = {
-		36, 0, 0, 0, 15, 0x14, 1, 0, /* length, NLDEV GET_CHARDEV, REQUEST */
+		U32(36), U16(0x140f), U16(1), /* length, NLDEV GET_CHARDEV, REQUEST */
 	};
 	static const uint8_t attrs[] = {
-		8,  0, 1,  0, 2,   1,	0,   0,			 /* DEV_INDEX */
-		11, 0, 69, 0, 'u', 'v', 'e', 'r', 'b', 's', 0, 0 /* CHARDEV_TYPE */
+		U16(8),	 U16(1),  U32(0x0102),				      /* DEV_INDEX */
+		U16(11), U16(69), 'u',	       'v', 'e', 'r', 'b', 's', 0, 0, /* CHARDEV_TYPE */
 	};
 
 	(void)state;

@@ -16,7 +16,11 @@
 #include <rdma/ib_user_ioctl_cmds.h>
 #include <rdma/ib_user_verbs.h>
 
+#include "bytes.h"
 #include "mock.h"
+
+/* As wide as a pointer */
+#define COOKIE ((uintptr_t)0x0102030405060708)
 
 #define REVOKED 0x10000
 
@@ -60,13 +64,15 @@ static unsigned int open_descriptors(void)
 	return num;
 }
 
+static void put_u64(uint8_t *bytes, uint64_t value)
+{
+	memcpy(bytes, &value, sizeof(value));
+}
+
 static void create_bytes(void **state)
 {
 	static const uint8_t expected[] = {
-		40, 0, 16, 0, 0, 0, 1, 0, /* length, object, method, attributes */
-		0,  0, 0,  0, 0, 0, 0, 0, /* reserved */
-		14, 0, 0,  0, 0, 0, 0, 0, /* driver id, reserved */
-		0,  0, 0,  0, 1, 0, 0, 0, /* attribute 0, a descriptor, mandatory */
+		IOCTL(40, 16, 0, 1), ATTR(0, 0), /* a descriptor */
 	};
 	struct ibv_ext_dmabuf_event_channel *channel;
 	struct mock_ioctl *call;
@@ -98,15 +104,9 @@ static uint64_t watch(struct ibv_ext_dmabuf_event_channel *channel, uintptr_t co
 static void watch_bytes(void **state)
 {
 	uint8_t expected[] = {
-		72,   0,    7,	  0,	17, 0, 3, 0, /* length, object, method, attrs */
-		0,    0,    0,	  0,	0,  0, 0, 0, /* reserved */
-		14,   0,    0,	  0,	0,  0, 0, 0, /* driver id, reserved */
-		0,    0,    0,	  0,	1,  0, 0, 0, /* attribute 0, a handle, mandatory */
-		0x44, 0x33, 0x22, 0x11, 0,  0, 0, 0, /* the handle */
-		1,    0,    0,	  0,	1,  0, 0, 0, /* attribute 1, a descriptor */
-		0,    0,    0,	  0,	0,  0, 0, 0, /* the descriptor */
-		2,    0,    8,	  0,	1,  0, 0, 0, /* attribute 2, 8 bytes */
-		1,    0,    0,	  0,	0,  0, 0, 0, /* the number of the watch */
+		IOCTL(72, 7, 17, 3), ATTR_OBJECT(0, 0x11223344), /* the MR */
+		ATTR_OBJECT(1, 0),				 /* the event file */
+		ATTR_U64(2, 1),					 /* the number of the watch */
 	};
 	struct ibv_ext_dmabuf_event_channel *channel;
 	struct mock_ioctl *call;
@@ -114,14 +114,14 @@ static void watch_bytes(void **state)
 	(void)state;
 	mock.devices[0].driver_id = 14;
 	channel = create();
-	expected[48] = mock.event_file;
-	watch(channel, 0x0102030405060708);
+	put_u64(&expected[48], mock.event_file);
+	watch(channel, COOKIE);
 	call = &mock.ioctls[mock.num_ioctls - 1];
 	assert_int_equal(call->fd, context()->cmd_fd);
 	assert_int_equal(call->length, 72);
 	assert_memory_equal(call->bytes, expected, sizeof(expected));
-	expected[64] = 2;
-	watch(channel, 0x0102030405060708);
+	put_u64(&expected[64], 2);
+	watch(channel, COOKIE);
 	assert_memory_equal(mock.ioctls[mock.num_ioctls - 1].bytes, expected, sizeof(expected));
 	destroy(channel);
 }
@@ -129,16 +129,10 @@ static void watch_bytes(void **state)
 static void unwatch_bytes(void **state)
 {
 	uint8_t expected[] = {
-		88,   0,    7,	  0,	18, 0, 4, 0, /* length, object, method, attrs */
-		0,    0,    0,	  0,	0,  0, 0, 0, /* reserved */
-		14,   0,    0,	  0,	0,  0, 0, 0, /* driver id, reserved */
-		0,    0,    0,	  0,	1,  0, 0, 0, /* attribute 0, a handle, mandatory */
-		0x44, 0x33, 0x22, 0x11, 0,  0, 0, 0, /* the handle */
-		1,    0,    0,	  0,	1,  0, 0, 0, /* attribute 1, a descriptor */
-		0,    0,    0,	  0,	0,  0, 0, 0, /* the descriptor */
-		2,    0,    8,	  0,	1,  0, 0, 0, /* attribute 2, 8 bytes */
-		1,    0,    0,	  0,	0,  0, 0, 0, /* the number of the watch */
-		3,    0,    4,	  0,	1,  0, 0, 0, /* attribute 3, 4 bytes */
+		IOCTL(88, 7, 18, 4), ATTR_OBJECT(0, 0x11223344), /* the MR */
+		ATTR_OBJECT(1, 0),				 /* the event file */
+		ATTR_U64(2, 1),					 /* the number of the watch */
+		ATTR(3, 4),					 /* the answer */
 	};
 	struct ibv_ext_dmabuf_event_channel *channel;
 	struct mock_ioctl *call;
@@ -146,8 +140,8 @@ static void unwatch_bytes(void **state)
 	(void)state;
 	mock.devices[0].driver_id = 14;
 	channel = create();
-	expected[48] = mock.event_file;
-	watch(channel, 0x0102030405060708);
+	put_u64(&expected[48], mock.event_file);
+	watch(channel, COOKIE);
 	assert_int_equal(ibv_ext_unwatch_dmabuf_mr(&mock.mr, channel), 0);
 	call = &mock.ioctls[mock.num_ioctls - 1];
 	assert_int_equal(call->fd, context()->cmd_fd);
@@ -304,10 +298,10 @@ static void events(void **state)
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), EAGAIN);
 	assert_memory_equal(&event, &before, sizeof(event));
 
-	send_revoked(channel, 0x0102030405060708);
+	send_revoked(channel, COOKIE);
 	send_revoked(channel, 0);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
-	assert_ptr_equal(event.cookie, 0x0102030405060708);
+	assert_ptr_equal(event.cookie, COOKIE);
 	assert_int_equal(event.type, IBV_EXT_DMABUF_EVENT_REVOKED);
 	assert_int_equal(ibv_ext_get_dmabuf_event(channel, &event), 0);
 	assert_null(event.cookie);

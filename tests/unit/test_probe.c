@@ -6,7 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "mock.h"
+
+/* As wide as size_t */
+#define LENGTH ((size_t)0x1112131415161718)
 
 static struct ibv_ext_dmabuf_report report;
 
@@ -18,7 +22,7 @@ static struct ibv_pd *pd(void)
 static const struct ibv_ext_dmabuf_mr_attr good = {
 	.pin_flags = IBV_EXT_DMABUF_PIN_ALLOW_REVOKE,
 	.offset = 0x0102030405060000,
-	.length = 0x1112131415161718,
+	.length = LENGTH,
 	.iova = 0x2122232425260000,
 	.fd = 0x31323334,
 	.access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_RELAXED_ORDERING,
@@ -26,22 +30,14 @@ static const struct ibv_ext_dmabuf_mr_attr good = {
 
 static void bytes(void **state)
 {
-	/* little endian, as everything that this project runs on */
 	static const uint8_t expected[] = {
-		120,  0,    0,	  0,	17,   0,    6,	  0, /* length, object, method, attrs */
-		0,    0,    0,	  0,	0,    0,    0,	  0, /* reserved */
-		14,   0,    0,	  0,	0,    0,    0,	  0, /* driver id, reserved */
-		0,    0,    8,	  0,	1,    0,    0,	  0, /* attribute 0, 8 bytes, mandatory */
-		0x00, 0x00, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01, /* offset */
-		1,    0,    8,	  0,	1,    0,    0,	  0,	/* attribute 1, 8 bytes */
-		0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11, /* length */
-		2,    0,    8,	  0,	1,    0,    0,	  0,	/* attribute 2, 8 bytes */
-		0x00, 0x00, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, /* iova */
-		3,    0,    4,	  0,	1,    0,    0,	  0,	/* attribute 3, 4 bytes */
-		0x34, 0x33, 0x32, 0x31, 0,    0,    0,	  0,	/* fd */
-		4,    0,    4,	  0,	1,    0,    0,	  0,	/* attribute 4, 4 bytes */
-		1,    0,    0x15, 0,	0,    0,    0,	  0,	/* access */
-		5,    0,    104,  0,	1,    0,    0,	  0,	/* attribute 5, 104 bytes */
+		IOCTL(120, 0, 17, 6),
+		ATTR_U64(0, 0x0102030405060000), /* offset */
+		ATTR_U64(1, LENGTH),		 /* length */
+		ATTR_U64(2, 0x2122232425260000), /* iova */
+		ATTR_U32(3, 0x31323334),	 /* fd */
+		ATTR_U32(4, 0x00150001),	 /* access */
+		ATTR(5, 104),			 /* the answer */
 	};
 	struct mock_ioctl *call;
 

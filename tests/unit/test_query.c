@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <sys/mman.h>
 
+#include "bytes.h"
 #include "mock.h"
 
 static struct ibv_context *context(void)
@@ -28,12 +29,8 @@ static void warm_up(void)
 
 static void caps_bytes(void **state)
 {
-	/* little endian, as everything that this project runs on */
 	static const uint8_t expected[] = {
-		40, 0, 0,  0, 16, 0, 1, 0, /* length, object, method, attributes */
-		0,  0, 0,  0, 0,  0, 0, 0, /* reserved */
-		14, 0, 0,  0, 0,  0, 0, 0, /* driver id, reserved */
-		0,  0, 16, 0, 1,  0, 0, 0, /* attribute 0, 16 bytes, mandatory */
+		IOCTL(40, 0, 16, 1), ATTR(0, 16), /* the answer */
 	};
 	struct ibv_ext_dmabuf_caps caps;
 
@@ -54,12 +51,8 @@ static void caps_bytes(void **state)
 static void mr_bytes(void **state)
 {
 	static const uint8_t expected[] = {
-		56,   0,    7,	  0,	16, 0, 2, 0, /* length, object, method, attributes */
-		0,    0,    0,	  0,	0,  0, 0, 0, /* reserved */
-		14,   0,    0,	  0,	0,  0, 0, 0, /* driver id, reserved */
-		0,    0,    0,	  0,	1,  0, 0, 0, /* attribute 0, a handle, mandatory */
-		0x44, 0x33, 0x22, 0x11, 0,  0, 0, 0, /* the handle */
-		1,    0,    104,  0,	1,  0, 0, 0, /* attribute 1, 104 bytes, mandatory */
+		IOCTL(56, 7, 16, 2), ATTR_OBJECT(0, 0x11223344), /* the MR */
+		ATTR(1, 104),					 /* the answer */
 	};
 	struct ibv_ext_dmabuf_mr_info info;
 

@@ -73,19 +73,22 @@ static void expect(const struct ibv_ext_dmabuf_mr_attr *attr, int err,
 #define EXPECT_UNEXPLAINED(attr, err) \
 	expect(attr, err, IBV_EXT_DMABUF_REASON_NONE, IBV_EXT_DMABUF_REPORT_PROBE)
 
+/* More than 32 bits, where it has them */
+#define LENGTH ((size_t)0x123456789)
+
 static void arguments(void **state)
 {
 	struct mock_reg *reg = &mock.regs[0];
 
 	(void)state;
-	assert_ptr_equal(ibv_reg_dmabuf_mr_pinned(
-				 pd(), 0xfedcba9876543210, 0x123456789, 0x1122334455667210, 77,
-				 IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_RELAXED_ORDERING, 0),
-			 &mock.mr);
+	assert_ptr_equal(
+		ibv_reg_dmabuf_mr_pinned(pd(), 0xfedcba9876543210, LENGTH, 0x1122334455667210, 77,
+					 IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_RELAXED_ORDERING, 0),
+		&mock.mr);
 	assert_int_equal(mock.num_regs, 1);
 	assert_ptr_equal(reg->pd, pd());
 	assert_int_equal(reg->offset, 0xfedcba9876543210);
-	assert_int_equal(reg->length, 0x123456789);
+	assert_int_equal(reg->length, LENGTH);
 	assert_int_equal(reg->iova, 0x1122334455667210);
 	assert_int_equal(reg->fd, 77);
 	assert_int_equal(reg->access, 0x10000 | 0x100001);

@@ -68,11 +68,11 @@ static void everything(void **state)
 	assert_string_equal(o.heap, "cma");
 	assert_int_equal(o.op, OP_READ);
 
-	assert_int_equal(PARSE(&o, "--mr=plain", "--buffer=2G", "--wait=9", "--reg-iters=3",
+	assert_int_equal(PARSE(&o, "--mr=plain", "--buffer=1000M", "--wait=9", "--reg-iters=3",
 			       "--json", "--size=0x10", "--exporter=heap", "--operation=send"),
 			 OPTIONS_OK);
 	assert_int_equal(o.mr, MR_PLAIN);
-	assert_int_equal(o.buffer, 2UL << 30);
+	assert_int_equal(o.buffer, 1000 << 20);
 	assert_int_equal(o.wait, 9);
 	assert_int_equal(o.reg_iters, 3);
 	assert_true(o.json);
