@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 """What the tests have in common: a device, queue pairs, a look for leaks."""
 import contextlib
+import enum
 import errno
 import functools
 import json
@@ -8,6 +9,7 @@ import os
 import resource
 import subprocess
 import time
+import types
 import unittest
 
 import pyverbs_ext
@@ -24,14 +26,26 @@ import regions
 import uapi
 
 try:
-    import pyverbs.enums as e
+    import pyverbs.enums as libibverbs
 except ImportError:
-    import pyverbs.libibverbs_enums as e
+    import pyverbs.libibverbs_enums as libibverbs
 
 PORT = 1
 # until a thing that happens soon counts as not happening, in seconds
 PATIENCE = 10
 NOBODY = 65534
+
+
+def _names_of_enums():
+    """libibverbs' enumerators; pyverbs 65 has each in its enum only."""
+    names = dict(vars(libibverbs))
+    for kind in list(names.values()):
+        if isinstance(kind, type) and issubclass(kind, enum.Enum):
+            names.update(kind.__members__)
+    return types.SimpleNamespace(**names)
+
+
+e = _names_of_enums()
 
 
 def device_name():
