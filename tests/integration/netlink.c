@@ -39,11 +39,15 @@ static void check_shown(struct ibv_mr *mr, uint64_t charged)
 		assert_string_equal(shown.mode, "pinned");
 		assert_string_equal(shown.state, "live");
 		assert_string_equal(shown.placement, "system");
+		assert_string_equal(shown.revocable,
+				    info.flags & IBV_EXT_DMABUF_MR_REVOCABLE ? "yes" : "no");
 		assert_number(shown.charged, charged);
 		if (whom == SHOWN_TO_ADMIN) {
+			assert_string_equal(shown.exporter, info.exporter);
 			assert_number(shown.inode, info.dmabuf_inode);
 			assert_number(shown.size, info.dmabuf_size);
 		} else {
+			assert_string_equal(shown.exporter, "");
 			assert_string_equal(shown.inode, "");
 			assert_string_equal(shown.size, "");
 		}
@@ -87,6 +91,8 @@ static void ordinary_mr(void **state)
 	assert_string_equal(shown.mode, "");
 	assert_string_equal(shown.state, "");
 	assert_string_equal(shown.placement, "");
+	assert_string_equal(shown.revocable, "");
+	assert_string_equal(shown.exporter, "");
 	assert_string_equal(shown.charged, "");
 	assert_string_equal(shown.inode, "");
 	assert_string_equal(shown.size, "");
@@ -109,6 +115,7 @@ static void one_by_its_number(void **state)
 	assert_true(listed.has_inode && listed.has_size);
 	assert_int_equal(listed.inode, info.dmabuf_inode);
 	assert_int_equal(listed.size, SIZE);
+	assert_string_equal(listed.exporter, "udmabuf");
 
 	assert_errno(rdma_netlink_get_mr(&netlink, listed.number, &one), 0, "one MR");
 	assert_int_equal(one.number, listed.number);
@@ -119,6 +126,7 @@ static void one_by_its_number(void **state)
 	assert_true(one.has_charged);
 	assert_int_equal(one.charged, SIZE);
 	assert_false(one.has_inode || one.has_size);
+	assert_string_equal(one.exporter, "");
 
 	deregister(mr);
 	assert_errno(rdma_netlink_get_mr(&netlink, listed.number, &one), ENOENT,

@@ -29,6 +29,10 @@ static void parse_detail(const char *name, struct nlattr *value, struct netlink_
 		copy_string(value, mr->state, sizeof(mr->state));
 	else if (!strcmp(name, "dmabuf_placement"))
 		copy_string(value, mr->placement, sizeof(mr->placement));
+	else if (!strcmp(name, "dmabuf_revocable"))
+		copy_string(value, mr->revocable, sizeof(mr->revocable));
+	else if (!strcmp(name, "dmabuf_exporter"))
+		copy_string(value, mr->exporter, sizeof(mr->exporter));
 	else if (!strcmp(name, "dmabuf_charged"))
 		mr->has_charged = copy_number(value, &mr->charged);
 	else if (!strcmp(name, "dmabuf_inode"))

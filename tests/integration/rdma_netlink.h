@@ -22,6 +22,8 @@ struct netlink_mr {
 	char mode[16];
 	char state[16];
 	char placement[16];
+	char revocable[8];
+	char exporter[32];
 	bool has_charged, has_inode, has_size;
 	uint64_t charged;
 	uint64_t inode;

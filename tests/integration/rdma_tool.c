@@ -82,7 +82,9 @@ void rdma_tool_show_mr(size_t length, enum shown_to whom, struct shown_mr *mr)
 	FIND(text, mr, mode);
 	FIND(text, mr, state);
 	FIND(text, mr, placement);
+	FIND(text, mr, revocable);
 	FIND(text, mr, charged);
+	FIND(text, mr, exporter);
 	FIND(text, mr, inode);
 	FIND(text, mr, size);
 }

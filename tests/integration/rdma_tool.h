@@ -13,7 +13,9 @@ struct shown_mr {
 	char mode[16];
 	char state[16];
 	char placement[16];
+	char revocable[8];
 	char charged[24];
+	char exporter[32];
 	char inode[24];
 	char size[24];
 };

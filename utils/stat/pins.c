@@ -36,6 +36,8 @@ static void add_to_pin(struct pin *pin, const struct region *region)
 		pin->region = *region;
 	if (strcmp(pin->region.placement, region->placement))
 		pin->region.placement[0] = '\0';
+	if (strcmp(pin->region.revocable, region->revocable))
+		pin->region.revocable[0] = '\0';
 	if (region->charged > pin->region.charged)
 		pin->region.charged = region->charged;
 	pin->num_revoked += !strcmp(region->state, "revoked");
@@ -54,17 +56,6 @@ static void make_pins(struct pins *pins, const struct region *regions, size_t nu
 			pin = &pins->pins[pins->num_pins++];
 		add_to_pin(pin, &regions[i]);
 	}
-}
-
-static void name_exporter(uint64_t inode, const char *exporter, void *arg)
-{
-	struct pins *pins = arg;
-	size_t i;
-
-	for (i = 0; i < pins->num_pins; i++)
-		if (pins->pins[i].region.inode == inode)
-			snprintf(pins->pins[i].exporter, sizeof(pins->pins[i].exporter), "%s",
-				 exporter);
 }
 
 /* The pins are still sorted as the regions were. */
@@ -124,7 +115,6 @@ int pins_make(struct pins *pins, struct region_list *list)
 	}
 	qsort(list->regions, list->num, sizeof(*list->regions), compare_regions);
 	make_pins(pins, list->regions, list->num);
-	exporters_read(name_exporter, pins);
 	make_payers(pins);
 	qsort(pins->pins, pins->num_pins, sizeof(*pins->pins), compare_pins);
 	qsort(pins->payers, pins->num_payers, sizeof(*pins->payers), compare_payers);

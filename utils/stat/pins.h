@@ -10,8 +10,8 @@
 #include "system.h"
 
 struct pin {
-	struct region region; /* the first; charged: the most of all, placement: "" if they differ */
-	char exporter[64];    /* empty: not known */
+	/* the first; charged: the most of all; placement, revocable: "" if they differ */
+	struct region region;
 	unsigned int num_regions;
 	unsigned int num_revoked;
 	uint64_t length; /* of all regions */

@@ -61,6 +61,10 @@ static void read_detail(const char *name, struct nlattr *value, struct region *r
 		nla_strlcpy(region->state, value, sizeof(region->state));
 	} else if (!strcmp(name, "dmabuf_placement")) {
 		nla_strlcpy(region->placement, value, sizeof(region->placement));
+	} else if (!strcmp(name, "dmabuf_revocable")) {
+		nla_strlcpy(region->revocable, value, sizeof(region->revocable));
+	} else if (!strcmp(name, "dmabuf_exporter")) {
+		nla_strlcpy(region->exporter, value, sizeof(region->exporter));
 	} else if (!strcmp(name, "dmabuf_charged")) {
 		region->charged = nla_get_u64(value);
 	} else if (!strcmp(name, "dmabuf_inode")) {

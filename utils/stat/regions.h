@@ -15,9 +15,11 @@ struct region {
 	uint64_t length;
 	char state[16];	    /* live, revoked */
 	char placement[16]; /* system, device, mixed; unknown until somebody asks for it */
+	char revocable[8];  /* yes, no */
 	uint64_t charged;
-	uint64_t inode; /* of the dma-buf */
-	uint64_t size;	/* likewise */
+	char exporter[32]; /* of the dma-buf */
+	uint64_t inode;	   /* likewise */
+	uint64_t size;	   /* likewise */
 };
 
 struct region_list {

@@ -111,15 +111,16 @@ static void print_pins(const struct pins *pins)
 {
 	size_t i;
 
-	printf("\n%-7s %-10s %8s %-16s %14s %-9s %-8s %7s %14s\n", "PID", "DEVICE", "INODE",
-	       "EXPORTER", "SIZE", "PLACEMENT", "STATE", "REGIONS", "CHARGED");
+	printf("\n%-7s %-10s %8s %-16s %14s %-9s %-9s %-8s %7s %14s\n", "PID", "DEVICE", "INODE",
+	       "EXPORTER", "SIZE", "PLACEMENT", "REVOCABLE", "STATE", "REGIONS", "CHARGED");
 	for (i = 0; i < pins->num_pins; i++) {
 		const struct pin *pin = &pins->pins[i];
 
 		printf("%-7" PRIu32 " %-10s %8" PRIu64 " %-16s %14" PRIu64
-		       " %-9s %-8s %7u %14" PRIu64 "\n",
+		       " %-9s %-9s %-8s %7u %14" PRIu64 "\n",
 		       pin->region.pid, pin->region.device, pin->region.inode,
-		       or_dash(pin->exporter), pin->region.size, or_dash(pin->region.placement),
+		       or_dash(pin->region.exporter), pin->region.size,
+		       or_dash(pin->region.placement), or_dash(pin->region.revocable),
 		       pin_state(pin), pin->num_regions, pin->region.charged);
 	}
 }
@@ -162,8 +163,9 @@ static struct json_object *json_of_pin(const struct pin *pin)
 	add_string(object, "device", pin->region.device);
 	add_number(object, "inode", pin->region.inode);
 	add_number(object, "size", pin->region.size);
-	add_string(object, "exporter", pin->exporter);
+	add_string(object, "exporter", pin->region.exporter);
 	add_string(object, "placement", pin->region.placement);
+	add_string(object, "revocable", pin->region.revocable);
 	add_number(object, "regions", pin->num_regions);
 	add_number(object, "revoked_regions", pin->num_revoked);
 	add_number(object, "length", pin->length);

@@ -7,8 +7,6 @@
 #include "first_line.h"
 #include "system.h"
 
-#define BUFFERS "/sys/kernel/debug/dma_buf/bufinfo"
-
 static FILE *open_of_process(uint32_t pid, const char *name)
 {
 	char path[64];
@@ -65,19 +63,4 @@ void process_read(struct process *process, uint32_t pid)
 	read_user(process);
 	read_status(process);
 	read_limit(process);
-}
-
-/* size, flags, mode, count, exporter, inode, name: see dma_buf_debug_show() of the kernel */
-void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg), void *arg)
-{
-	FILE *file = fopen(BUFFERS, "re");
-	char exporter[64];
-	char line[512];
-	uint64_t inode;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%*u %*x %*x %*u %63s %" SCNu64, exporter, &inode) == 2)
-			each(inode, exporter, arg);
-	if (file)
-		fclose(file);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
 /*
- * What the rest of the system tells: of processes, of dma-bufs, of the kernel's settings.
+ * What the rest of the system tells of processes.
  */
 #ifndef SYSTEM_H
 #define SYSTEM_H
@@ -16,11 +16,5 @@ struct process {
 };
 
 void process_read(struct process *process, uint32_t pid);
-
-/*
- * Calls @each for each dma-buf with its exporter's name, from debugfs, which only root reads: for
- * others there is none. The kernel takes the reservation lock of each dma-buf for it.
- */
-void exporters_read(void (*each)(uint64_t inode, const char *exporter, void *arg), void *arg);
 
 #endif /* SYSTEM_H */
