@@ -113,7 +113,8 @@ __attribute__((visibility("default"))) int ioctl(int fd, unsigned long request, 
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
-	if (request == RDMA_VERBS_IOCTL && arg) {
+	/* The kernel takes 32 bits of it, which a caller may have extended by the sign. */
+	if ((uint32_t)request == RDMA_VERBS_IOCTL && arg) {
 		access = find_access(arg);
 		bits = access ? wished_bits() : 0;
 		err = bits ? check_device(fd, bits) : 0;
