@@ -161,6 +161,18 @@ int dmabuf_alloc_memfd(struct dmabuf *buf, size_t size)
 	return ret;
 }
 
+const char *dmabuf_heap_name(const char *exporter)
+{
+	static const char prefix[] = "heap:";
+
+	if (!strcmp(exporter, "heap"))
+		return "system";
+	if (strncmp(exporter, prefix, strlen(prefix)))
+		return NULL;
+	exporter += strlen(prefix);
+	return *exporter && !strchr(exporter, '/') ? exporter : NULL;
+}
+
 int dmabuf_alloc_heap(struct dmabuf *buf, const char *heap, size_t size, int fd_flags)
 {
 	struct dma_heap_allocation_data data = {

@@ -48,6 +48,9 @@ void dmabuf_free(struct dmabuf *buf);
 int dmabuf_cpu_begin(const struct dmabuf *buf, enum dmabuf_cpu_access access);
 int dmabuf_cpu_end(const struct dmabuf *buf, enum dmabuf_cpu_access access);
 
+/* The heap of "heap" or "heap:NAME", as tools call an exporter; NULL if it is another. */
+const char *dmabuf_heap_name(const char *exporter);
+
 int dmabuf_identify(int fd, struct dmabuf_id *id);
 
 /* Why the last call of this thread failed. */

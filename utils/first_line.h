@@ -5,9 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PIN_POLICY_FILE "/sys/module/ib_uverbs/parameters/dmabuf_pin_policy"
-#define CHARGE_ALL_FILE "/sys/module/ib_uverbs/parameters/dmabuf_charge_all"
-
 /*
  * The first line of the file whose path is @format, such as one of sysfs. False, and an
  * empty @line, if it cannot be read.

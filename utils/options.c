@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dmabuf_alloc.h"
 #include "number.h"
 #include "options.h"
 
@@ -141,17 +142,17 @@ static bool parse_operation(const char *arg, enum operation *op)
 
 static bool parse_exporter(struct options *o, const char *arg)
 {
-	if (!strcmp(arg, "udmabuf")) {
+	const char *heap = dmabuf_heap_name(arg);
+
+	if (heap) {
+		o->exporter = EXPORTER_HEAP;
+		o->heap = heap;
+	} else if (!strcmp(arg, "udmabuf")) {
 		o->exporter = EXPORTER_UDMABUF;
 	} else if (!strcmp(arg, "memfd")) {
 		o->exporter = EXPORTER_MEMFD;
 	} else if (!strcmp(arg, "anon")) {
 		o->exporter = EXPORTER_ANON;
-	} else if (!strcmp(arg, "heap")) {
-		o->exporter = EXPORTER_HEAP;
-	} else if (!strncmp(arg, "heap:", 5) && arg[5] && !strchr(arg, '/')) {
-		o->exporter = EXPORTER_HEAP;
-		o->heap = arg + 5;
 	} else {
 		return false;
 	}

@@ -6,6 +6,7 @@
 
 #include <json-c/json.h>
 
+#include "placement.h"
 #include "report.h"
 
 static void print_side(const char *side, const struct hello *h)
@@ -51,18 +52,9 @@ static const char *mode_str(const struct transfer *t)
 	}
 }
 
-static const char *placement_str(const struct transfer *t)
+static const char *where(const struct transfer *t)
 {
-	switch (t->info.placement) {
-	case IBV_EXT_DMABUF_PLACEMENT_SYSTEM:
-		return "system";
-	case IBV_EXT_DMABUF_PLACEMENT_DEVICE:
-		return "device";
-	case IBV_EXT_DMABUF_PLACEMENT_MIXED:
-		return "mixed";
-	default:
-		return t->opt->mr == MR_ORDINARY ? "system" : "unknown";
-	}
+	return t->opt->mr == MR_ORDINARY ? "system" : placement_str(t->info.placement);
 }
 
 static void print_text(const struct transfer *t, const struct results *r, double reg, double dereg)
@@ -77,7 +69,7 @@ static void print_text(const struct transfer *t, const struct results *r, double
 		printf("buffer: dma-buf of %" PRIu64 " bytes, exporter %s, inode %" PRIu64 "\n",
 		       t->id.size, t->id.exporter, t->id.inode);
 	printf("MR: %s registration, mode %s, placement %s", mr_kind_str(o->mr), mode_str(t),
-	       placement_str(t));
+	       where(t));
 	if (t->info.mode && cpu)
 		printf(", copied by the CPU");
 	else if (t->info.mode)
@@ -136,7 +128,7 @@ static void print_json(const struct transfer *t, const struct results *r, double
 	add_int(object, "dmabuf_inode", t->id.inode);
 	add_string(object, "mr", mr_kind_str(o->mr));
 	add_string(object, "mode", mode_str(t));
-	add_string(object, "placement", placement_str(t));
+	add_string(object, "placement", where(t));
 	json_object_object_add(object, "cpu_access", json_object_new_boolean(cpu_access));
 	add_int(object, "dma_segments", t->info.dma_segments);
 	add_int(object, "charged", t->info.charged);

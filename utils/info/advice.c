@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
 #include "advice.h"
-#include "first_line.h"
+#include "settings.h"
 
 #define REASON(name) [IBV_EXT_DMABUF_REASON_##name] = #name
 #define ADVICE(name) [IBV_EXT_DMABUF_REASON_##name]
@@ -51,7 +51,7 @@ static const char *const advice[] = {
 	ADVICE(NO_DEVICE_SUPPORT) =
 		"Ask only for what is listed for the device, or use another device. On a kernel "
 		"of a distribution the device's driver may be the distribution's own: "
-		"ibv_dmabuf_stat lists the modules that are not.",
+		"ibv_dmabuf_stat shows which RDMA modules have been replaced.",
 	ADVICE(NO_P2P_KERNEL) = "The kernel needs CONFIG_PCI_P2PDMA.",
 	ADVICE(BAD_FLAGS) = "The request has a flag that is not known here; the library or the "
 			    "kernel may be older than the program.",

@@ -10,27 +10,15 @@
 #include "buffer.h"
 #include "number.h"
 
-#define HEAP_PREFIX "heap:"
-
 static bool complain(const char *what, const char *why)
 {
 	fprintf(stderr, "ibv_dmabuf_info: %s: %s\n", what, why);
 	return false;
 }
 
-static const char *heap_name(const char *exporter)
-{
-	if (!strcmp(exporter, "heap"))
-		return "system";
-	if (strncmp(exporter, HEAP_PREFIX, strlen(HEAP_PREFIX)))
-		return NULL;
-	exporter += strlen(HEAP_PREFIX);
-	return *exporter && !strchr(exporter, '/') ? exporter : NULL;
-}
-
 bool buffer_is_exporter(const char *name)
 {
-	return !strcmp(name, "udmabuf") || heap_name(name);
+	return !strcmp(name, "udmabuf") || dmabuf_heap_name(name);
 }
 
 static bool identify(struct buffer *buffer, const char *what)
@@ -44,7 +32,7 @@ static bool identify(struct buffer *buffer, const char *what)
 
 bool buffer_allocate(struct buffer *buffer, const char *exporter, size_t size)
 {
-	const char *heap = heap_name(exporter);
+	const char *heap = dmabuf_heap_name(exporter);
 	int err;
 
 	err = heap ? dmabuf_alloc_heap(&buffer->allocated, heap, size, O_RDWR) :

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "examine.h"
-#include "first_line.h"
+#include "settings.h"
 
 static void failed(struct device_info *info, int err, const char *what)
 {
@@ -21,9 +21,10 @@ static void refuse(struct device_info *info, enum ibv_ext_dmabuf_reason reason, 
 /* The kernel looks at the dma-buf first, which is none. */
 static bool policy_forbids_all(void)
 {
-	char policy[32];
+	struct settings settings;
 
-	return first_line(policy, sizeof(policy), PIN_POLICY_FILE) && !strcmp(policy, "off");
+	settings_read(&settings);
+	return !strcmp(settings.policy, "off");
 }
 
 static void probe(struct ibv_context *context, const struct ibv_ext_dmabuf_mr_attr *attr,

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include <json-c/json.h>
-
 #include "advice.h"
-#include "first_line.h"
+#include "json.h"
 #include "output.h"
+#include "placement.h"
+#include "settings.h"
 
 static const struct {
 	uint32_t flag;
@@ -20,20 +20,6 @@ static const struct {
 };
 
 #define NUM_ABILITIES (sizeof(abilities) / sizeof(abilities[0]))
-
-static const char *placement_str(uint32_t placement)
-{
-	switch (placement) {
-	case IBV_EXT_DMABUF_PLACEMENT_SYSTEM:
-		return "system";
-	case IBV_EXT_DMABUF_PLACEMENT_DEVICE:
-		return "device";
-	case IBV_EXT_DMABUF_PLACEMENT_MIXED:
-		return "mixed";
-	default:
-		return "unknown";
-	}
-}
 
 static void print_abilities(const struct device_info *info)
 {
@@ -97,18 +83,16 @@ static void print_device(const struct device_info *info, bool asked)
 
 void print_text(const struct device_info *devices, size_t num, const struct dmabuf_id *dmabuf)
 {
-	char policy[32], charge_all[8];
+	struct settings settings;
 	struct utsname system;
 	size_t i;
 
 	uname(&system);
+	settings_read(&settings);
 	printf("kernel %s", system.release);
-	if (first_line(policy, sizeof(policy), PIN_POLICY_FILE))
-		printf(", pins: %s, charge all: %s", policy,
-		       first_line(charge_all, sizeof(charge_all), CHARGE_ALL_FILE) &&
-				       charge_all[0] == 'Y' ?
-			       "yes" :
-			       "no");
+	if (settings.policy[0])
+		printf(", pins: %s, charge all: %s", settings.policy,
+		       settings.charge_all ? "yes" : "no");
 	putchar('\n');
 	if (dmabuf)
 		printf("dma-buf of %s: %" PRIu64 " bytes, inode %" PRIu64 "\n", dmabuf->exporter,
@@ -122,31 +106,21 @@ static void add(struct json_object *object, const char *key, struct json_object 
 	json_object_object_add(object, key, value);
 }
 
-static void add_string(struct json_object *object, const char *key, const char *value)
-{
-	add(object, key, value && *value ? json_object_new_string(value) : NULL);
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	add(object, key, json_object_new_uint64(value));
-}
-
 static struct json_object *json_of_report(const struct ibv_ext_dmabuf_report *report)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_string(object, "placement", placement_str(report->placement));
+	json_add_string(object, "placement", placement_str(report->placement));
 	add(object, "cpu_access",
 	    json_object_new_boolean(report->flags & IBV_EXT_DMABUF_MR_CPU_ACCESS));
 	add(object, "revocable",
 	    json_object_new_boolean(report->flags & IBV_EXT_DMABUF_MR_REVOCABLE));
-	add_number(object, "dma_segments", report->dma_segments);
-	add_number(object, "page_size", report->page_size);
-	add_number(object, "charge", report->charge);
-	add_number(object, "memlock_used", report->memlock_used);
+	json_add_number(object, "dma_segments", report->dma_segments);
+	json_add_number(object, "page_size", report->page_size);
+	json_add_number(object, "charge", report->charge);
+	json_add_number(object, "memlock_used", report->memlock_used);
 	if (report->memlock_limit != UINT64_MAX)
-		add_number(object, "memlock_limit", report->memlock_limit);
+		json_add_number(object, "memlock_limit", report->memlock_limit);
 	return object;
 }
 
@@ -159,12 +133,12 @@ static struct json_object *json_of_device(const struct device_info *info, bool a
 	for (i = 0; i < NUM_ABILITIES; i++)
 		if (info->access_flags & abilities[i].flag)
 			json_object_array_add(able, json_object_new_string(abilities[i].name));
-	add_string(object, "device", info->name);
-	add_string(object, "error", info->err ? strerror(info->err) : NULL);
+	json_add_string(object, "device", info->name);
+	json_add_string(object, "error", info->err ? strerror(info->err) : NULL);
 	add(object, "capabilities", able);
-	add_string(object, "reason", info->err ? NULL : reason_name(info->reason));
-	add_number(object, "errno", info->err ? info->err : info->refusal);
-	add_string(object, "advice", reason_advice(info->reason));
+	json_add_string(object, "reason", info->err ? NULL : reason_name(info->reason));
+	json_add_number(object, "errno", info->err ? info->err : info->refusal);
+	json_add_string(object, "advice", reason_advice(info->reason));
 	add(object, "registration",
 	    asked && info->report.dmabuf_size ? json_of_report(&info->report) : NULL);
 	return object;
@@ -174,9 +148,9 @@ static struct json_object *json_of_dmabuf(const struct dmabuf_id *dmabuf)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_string(object, "exporter", dmabuf->exporter);
-	add_number(object, "size", dmabuf->size);
-	add_number(object, "inode", dmabuf->inode);
+	json_add_string(object, "exporter", dmabuf->exporter);
+	json_add_number(object, "size", dmabuf->size);
+	json_add_number(object, "inode", dmabuf->inode);
 	return object;
 }
 
@@ -184,18 +158,17 @@ void print_json(const struct device_info *devices, size_t num, const struct dmab
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
-	char policy[32], charge_all[8];
+	struct settings settings;
 	struct utsname system;
 	size_t i;
 
 	uname(&system);
-	first_line(policy, sizeof(policy), PIN_POLICY_FILE);
-	first_line(charge_all, sizeof(charge_all), CHARGE_ALL_FILE);
+	settings_read(&settings);
 	for (i = 0; i < num; i++)
 		json_object_array_add(list, json_of_device(&devices[i], dmabuf));
-	add_string(object, "kernel", system.release);
-	add_string(object, "policy", policy);
-	add(object, "charge_all", json_object_new_boolean(charge_all[0] == 'Y'));
+	json_add_string(object, "kernel", system.release);
+	json_add_string(object, "policy", settings.policy);
+	add(object, "charge_all", json_object_new_boolean(settings.charge_all));
 	add(object, "dmabuf", dmabuf ? json_of_dmabuf(dmabuf) : NULL);
 	add(object, "devices", list);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "first_line.h"
+#include "json.h"
 #include "number.h"
 #include "pins.h"
+#include "settings.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -145,31 +145,21 @@ static void print_payers(const struct pins *pins)
 	printf("\ncharged in all: %" PRIu64 " bytes\n", pins->charged);
 }
 
-static void add_string(struct json_object *object, const char *key, const char *value)
-{
-	json_object_object_add(object, key, value[0] ? json_object_new_string(value) : NULL);
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_uint64(value));
-}
-
 static struct json_object *json_of_pin(const struct pin *pin)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_number(object, "pid", pin->region.pid);
-	add_string(object, "device", pin->region.device);
-	add_number(object, "inode", pin->region.inode);
-	add_number(object, "size", pin->region.size);
-	add_string(object, "exporter", pin->region.exporter);
-	add_string(object, "placement", pin->region.placement);
-	add_string(object, "revocable", pin->region.revocable);
-	add_number(object, "regions", pin->num_regions);
-	add_number(object, "revoked_regions", pin->num_revoked);
-	add_number(object, "length", pin->length);
-	add_number(object, "charged", pin->region.charged);
+	json_add_number(object, "pid", pin->region.pid);
+	json_add_string(object, "device", pin->region.device);
+	json_add_number(object, "inode", pin->region.inode);
+	json_add_number(object, "size", pin->region.size);
+	json_add_string(object, "exporter", pin->region.exporter);
+	json_add_string(object, "placement", pin->region.placement);
+	json_add_string(object, "revocable", pin->region.revocable);
+	json_add_number(object, "regions", pin->num_regions);
+	json_add_number(object, "revoked_regions", pin->num_revoked);
+	json_add_number(object, "length", pin->length);
+	json_add_number(object, "charged", pin->region.charged);
 	return object;
 }
 
@@ -177,14 +167,14 @@ static struct json_object *json_of_payer(const struct payer *payer)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_number(object, "pid", payer->process.pid);
-	add_string(object, "user", payer->process.user);
-	add_string(object, "command", payer->process.command);
-	add_number(object, "buffers", payer->num_buffers);
-	add_number(object, "charged", payer->charged);
-	add_number(object, "pinned", payer->process.pinned);
+	json_add_number(object, "pid", payer->process.pid);
+	json_add_string(object, "user", payer->process.user);
+	json_add_string(object, "command", payer->process.command);
+	json_add_number(object, "buffers", payer->num_buffers);
+	json_add_number(object, "charged", payer->charged);
+	json_add_number(object, "pinned", payer->process.pinned);
 	if (payer->process.memlock_limit != UINT64_MAX)
-		add_number(object, "memlock_limit", payer->process.memlock_limit);
+		json_add_number(object, "memlock_limit", payer->process.memlock_limit);
 	return object;
 }
 
@@ -200,7 +190,7 @@ static struct json_object *json_of_modules(void)
 	return object;
 }
 
-static void print_json(const struct pins *pins, const char *policy, bool charge_all)
+static void print_json(const struct pins *pins, const struct settings *settings)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *list = json_object_new_array();
@@ -211,12 +201,12 @@ static void print_json(const struct pins *pins, const char *policy, bool charge_
 		json_object_array_add(list, json_of_pin(&pins->pins[i]));
 	for (i = 0; i < pins->num_payers; i++)
 		json_object_array_add(payers, json_of_payer(&pins->payers[i]));
-	add_string(object, "policy", policy);
-	json_object_object_add(object, "charge_all", json_object_new_boolean(charge_all));
+	json_add_string(object, "policy", settings->policy);
+	json_object_object_add(object, "charge_all", json_object_new_boolean(settings->charge_all));
 	json_object_object_add(object, "modules", json_of_modules());
 	json_object_object_add(object, "pins", list);
 	json_object_object_add(object, "processes", payers);
-	add_number(object, "charged", pins->charged);
+	json_add_number(object, "charged", pins->charged);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
 	json_object_put(object);
 }
@@ -229,14 +219,14 @@ static int fail(const char *what, int err)
 
 static int show(const struct options *o)
 {
-	char policy[32], charge_all[8];
+	struct settings settings;
 	struct region_list regions;
 	struct pins pins;
 	int err;
 
-	if (!first_line(policy, sizeof(policy), PIN_POLICY_FILE))
+	settings_read(&settings);
+	if (!settings.policy[0])
 		return fail("ib_uverbs is not loaded or has no pinned dma-buf regions", EOPNOTSUPP);
-	first_line(charge_all, sizeof(charge_all), CHARGE_ALL_FILE);
 
 	err = regions_read(&regions, o->device);
 	if (err)
@@ -247,9 +237,10 @@ static int show(const struct options *o)
 		return fail("pins", err);
 
 	if (o->json) {
-		print_json(&pins, policy, charge_all[0] == 'Y');
+		print_json(&pins, &settings);
 	} else {
-		printf("policy: %s; charge all: %s\n", policy, charge_all[0] == 'Y' ? "yes" : "no");
+		printf("policy: %s; charge all: %s\n", settings.policy,
+		       settings.charge_all ? "yes" : "no");
 		print_modules();
 		print_pins(&pins);
 		print_payers(&pins);
