@@ -148,8 +148,10 @@ int main(int argc, char **argv)
 		fputs("usage: revoke_client ADDRESS READS\n", stderr);
 		return 2;
 	}
-	if (rdma_getaddrinfo(argv[1], PORT, &hints, &server))
-		return fail(argv[1]) ? 0 : 1;
+	if (rdma_getaddrinfo(argv[1], PORT, &hints, &server)) {
+		fail(argv[1]);
+		return 1;
+	}
 	ok = read_repeatedly(&c, server, strtoul(argv[2], NULL, 0));
 	disconnect(&c);
 	rdma_freeaddrinfo(server);

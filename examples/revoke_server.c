@@ -97,14 +97,14 @@ static bool handle_revocation(struct server *s)
 	return new_buffer(s);
 }
 
-static bool accept_client(struct server *s, struct rdma_cm_id *id)
+static void accept_client(struct server *s, struct rdma_cm_id *id)
 {
 	struct ibv_qp_init_attr qp = {
 		.cap = { .max_send_wr = 1, .max_recv_wr = 1, .max_send_sge = 1, .max_recv_sge = 1 },
 		.qp_type = IBV_QPT_RC,
 	};
 	struct offer offer = {
-		.addr = htobe64(0),
+		.addr = htobe64(0), /* the region's iova */
 		.rkey = htonl(s->mr->rkey),
 		.length = htonl(s->size),
 	};
@@ -115,10 +115,9 @@ static bool accept_client(struct server *s, struct rdma_cm_id *id)
 	};
 
 	if (!rdma_create_qp(id, s->pd, &qp) && !rdma_accept(id, &param))
-		return true;
+		return;
 	fail("accept a client");
 	rdma_destroy_id(id);
-	return true;
 }
 
 static bool handle_connection(struct server *s)
@@ -135,7 +134,8 @@ static bool handle_connection(struct server *s)
 
 	switch (type) {
 	case RDMA_CM_EVENT_CONNECT_REQUEST:
-		return accept_client(s, id);
+		accept_client(s, id);
+		return true;
 	case RDMA_CM_EVENT_DISCONNECTED:
 	case RDMA_CM_EVENT_CONNECT_ERROR:
 	case RDMA_CM_EVENT_UNREACHABLE:
