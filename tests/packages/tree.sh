@@ -19,3 +19,11 @@ in_tree()
 	as_root env -u TMPDIR PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive \
 		unshare --mount sh -euc 'mount -t proc proc "$0/proc"; exec chroot "$0" "$@"' "$@"
 }
+
+# in_tree_with DIRECTORY TREE COMMAND...: with that directory of the host at the same place, too.
+in_tree_with()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount sh -euc 'mkdir -p "$2$1"; mount --bind "$1" "$2$1"; mount -t proc proc "$2/proc"; shift; exec chroot "$@"' \
+		sh "$@"
+}
