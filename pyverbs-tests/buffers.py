@@ -15,6 +15,8 @@ _DMA_BUF_IOCTL_SYNC = 0x40086200
 _SYNC_READ, _SYNC_RW = 1, 3
 _SYNC_START, _SYNC_END = 0, 4
 
+MFD_HUGETLB = 4
+
 _F_ADD_SEALS = 1033
 _F_SEAL_SHRINK = 2
 
@@ -80,8 +82,12 @@ def udmabuf(size, memfd_flags=0, unit=PAGE):
     memfd = os.memfd_create('udmabuf', os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
                             | memfd_flags)
     try:
-        # not only sized: udmabuf does not allocate huge pages by itself
-        os.posix_fallocate(memfd, 0, size)
+        # udmabuf does not allocate huge pages by itself. Ordinary pages it must
+        # allocate: Linux 6.12 does not clear those that fallocate() left unwritten.
+        if memfd_flags & MFD_HUGETLB:
+            os.posix_fallocate(memfd, 0, size)
+        else:
+            os.ftruncate(memfd, size)
         fcntl.fcntl(memfd, _F_ADD_SEALS, _F_SEAL_SHRINK)
         dev = os.open('/dev/udmabuf', os.O_RDWR | os.O_CLOEXEC)
         try:

@@ -114,6 +114,7 @@ static int create_memfd(struct dmabuf *buf, size_t size, unsigned int memfd_flag
 {
 	size_t unit = sysconf(_SC_PAGESIZE);
 	struct stat st;
+	int ret;
 
 	buf->memfd = memfd_create("dmabuf_alloc", memfd_flags | MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (buf->memfd < 0)
@@ -124,8 +125,15 @@ static int create_memfd(struct dmabuf *buf, size_t size, unsigned int memfd_flag
 		unit = st.st_blksize;
 	}
 	buf->size = round_up(size, unit);
-	/* not only sized: udmabuf does not allocate huge pages by itself */
-	if (fallocate(buf->memfd, 0, 0, buf->size))
+	/*
+	 * udmabuf does not allocate huge pages by itself. Ordinary pages it must
+	 * allocate: Linux 6.12 does not clear those that fallocate() left unwritten.
+	 */
+	if (memfd_flags & MFD_HUGETLB)
+		ret = fallocate(buf->memfd, 0, 0, buf->size);
+	else
+		ret = ftruncate(buf->memfd, buf->size);
+	if (ret)
 		return fail(errno, "cannot allocate a memfd of %zu bytes", buf->size);
 	/* udmabuf takes only memory that cannot be cut off under it */
 	if (fcntl(buf->memfd, F_ADD_SEALS, F_SEAL_SHRINK))

@@ -166,6 +166,34 @@ static void scattered_pages(void **state)
 	close(fds[1]);
 }
 
+/*
+ * Memory of others is not shown. udmabuf of 6.12 shows it where the memfd's
+ * pages were allocated by fallocate() and the kernel does not clear all memory
+ * by itself (init_on_alloc), as Debian's does.
+ */
+static void memory_is_clear(void **state)
+{
+	static const enum exporter exporters[] = { UDMABUF, SYSTEM_HEAP };
+	static const uint8_t zeros[PAGE];
+	const size_t old_size = 64 * MIB;
+	struct fixture *f = *state;
+	size_t i, offset;
+	void *old;
+
+	for (i = 0; i < ARRAY_SIZE(exporters); i++) {
+		struct dmabuf *buf;
+
+		old = mmap(NULL, old_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			   0);
+		assert_ptr_not_equal(old, MAP_FAILED);
+		memset(old, 0xa5, old_size);
+		munmap(old, old_size);
+		buf = fixture_buffer(f, exporters[i], 16 * MIB);
+		for (offset = 0; offset < buf->size; offset += PAGE)
+			assert_memory_equal((uint8_t *)buf->map + offset, zeros, PAGE);
+	}
+}
+
 static int reserve_huge_pages(void **state)
 {
 	file_write(NR_HUGEPAGES, "8");
@@ -323,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(scattered_pages),
+		TEST(memory_is_clear),
 		cmocka_unit_test_setup_teardown(hugetlb_memory, reserve_huge_pages,
 						release_huge_pages),
 		cmocka_unit_test_setup_teardown(some_hugetlb_memory, reserve_huge_pages,
