@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB
-"""What the tests have in common: a device, queue pairs, a look for leaks."""
+"""What the tests have in common: a device, dma-bufs, a look for leaks."""
 import contextlib
 import enum
 import errno
@@ -13,13 +13,9 @@ import types
 import unittest
 
 import pyverbs_ext
-from pyverbs.addr import AHAttr, GlobalRoute
-from pyverbs.cq import CQ
 from pyverbs.device import Context, get_device_list
 from pyverbs.pd import PD
 from pyverbs.pyverbs_error import PyverbsRDMAError
-from pyverbs.qp import QP, QPAttr, QPCap, QPInitAttr
-from pyverbs.wr import RecvWR, SGE, SendWR
 
 import buffers
 import regions
@@ -30,10 +26,11 @@ try:
 except ImportError:
     import pyverbs.libibverbs_enums as libibverbs
 
-PORT = 1
 # until a thing that happens soon counts as not happening, in seconds
 PATIENCE = 10
 NOBODY = 65534
+# the device under test; the first if it has no name. run's --dev sets it.
+DEVICE = None
 
 
 def _names_of_enums():
@@ -49,9 +46,9 @@ e = _names_of_enums()
 
 
 def device_name():
-    """The device under test: $RDMA_DEVICE, or the first."""
-    if 'RDMA_DEVICE' in os.environ:
-        return os.environ['RDMA_DEVICE']
+    """The device under test."""
+    if DEVICE:
+        return DEVICE
     devices = get_device_list()
     if not devices:
         raise unittest.SkipTest('there is no RDMA device')
@@ -208,111 +205,3 @@ class UnpatchedCase(DeviceCase):
         if self.patched:
             self.skipTest('this kernel has QUERY_DMABUF_CAPS')
         super().setUp()
-
-
-def roce_gid_index(device):
-    """The port's RoCE v2 GID with an IPv4 address, else its first GID."""
-    base = f'/sys/class/infiniband/{device}/ports/{PORT}'
-    for index in range(256):
-        try:
-            with open(f'{base}/gids/{index}', encoding='ascii') as gid, \
-                    open(f'{base}/gid_attrs/types/{index}',
-                         encoding='ascii') as kind:
-                if gid.read().startswith('0000:0000:0000:0000:0000:ffff:') \
-                        and kind.read().strip() == 'RoCE v2':
-                    return index
-        except OSError:
-            continue
-    return 0
-
-
-class RcPair:
-    """Two connected reliable queue pairs of one process."""
-
-    DEPTH = 16
-
-    def __init__(self, case):
-        self.case = case
-        self.gid_index = roce_gid_index(case.device)
-        self.gid = case.context.query_gid(PORT, self.gid_index)
-        self.cqs = [self._make(CQ, case.context, 4 * self.DEPTH)
-                    for _ in range(2)]
-        self.qps = [self._qp(cq) for cq in self.cqs]
-        for qp, peer in zip(self.qps, reversed(self.qps)):
-            self._connect(qp, peer.qp_num)
-        self.names = iter(range(1, 1 << 30))
-
-    def _make(self, kind, *args):
-        return self.case.closed_at_end(kind(*args))
-
-    def _attr(self, peer_qpn=0):
-        route = GlobalRoute(dgid=self.gid, sgid_index=self.gid_index,
-                            hop_limit=64)
-        attr = QPAttr(port_num=PORT)
-        attr.ah_attr = AHAttr(gr=route, is_global=1, port_num=PORT)
-        attr.qp_access_flags = (uapi.REMOTE_WRITE | uapi.REMOTE_READ |
-                                uapi.REMOTE_ATOMIC)
-        attr.path_mtu = e.IBV_MTU_1024
-        attr.dest_qp_num = peer_qpn
-        attr.max_rd_atomic = 1
-        attr.max_dest_rd_atomic = 1
-        attr.min_rnr_timer = 12
-        attr.timeout = 14
-        attr.retry_cnt = 7
-        attr.rnr_retry = 7
-        return attr
-
-    def _qp(self, cq):
-        cap = QPCap(max_send_wr=self.DEPTH, max_recv_wr=self.DEPTH)
-        init = QPInitAttr(qp_type=e.IBV_QPT_RC, scq=cq, rcq=cq, cap=cap)
-        return self._make(QP, self.case.pd, init, self._attr())
-
-    def _connect(self, qp, peer_qpn):
-        qp.to_rts(self._attr(peer_qpn))
-
-    def wait(self, side):
-        """The next completion of a side."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            number, completions = self.cqs[side].poll()
-            if number:
-                return completions[0]
-        self.case.fail('no completion came')
-
-    def expect(self, side, status=None):
-        """The next completion of a side, which has this status."""
-        status = e.IBV_WC_SUCCESS if status is None else status
-        completion = self.wait(side)
-        self.case.assertEqual(completion.status, status,
-                              f'completion status {completion.status}')
-        return completion
-
-    def post(self, side, opcode, sge, remote=None, atomic=None):
-        """Post one work request; sge is (mr, offset in it, length)."""
-        wr = SendWR(wr_id=next(self.names), opcode=opcode, num_sge=1,
-                    sg=[make_sge(*sge)])
-        if atomic is not None:
-            wr.set_wr_atomic(*remote, *atomic)
-        elif remote is not None:
-            wr.set_wr_rdma(*remote)
-        self.qps[side].post_send(wr)
-
-    def run(self, opcode, sge, remote=None, atomic=None, status=None):
-        """Post one and wait for it; side 0 is the requester."""
-        self.post(0, opcode, sge, remote, atomic)
-        return self.expect(0, status)
-
-    def receive(self, sge):
-        """Side 1 is ready for a message."""
-        self.qps[1].post_recv(RecvWR(wr_id=next(self.names), num_sge=1,
-                                     sg=[make_sge(*sge)]))
-
-
-def make_sge(mr, offset, length):
-    """Part of a region."""
-    return SGE(mr.iova + offset, length, mr.lkey)
-
-
-def at(mr, offset=0):
-    """Part of a region, for the other side."""
-    return mr.rkey, mr.iova + offset

@@ -10,13 +10,14 @@ from pyverbs.wr import SendWR
 
 import buffers
 import cases
+import pairs
 import regions
 import uapi
 from buffers import PAGE
 from cases import e, each_exporter
 
 TOP = 1 << 64
-MFD_HUGETLB, MFD_HUGE_2MB = 4, 21 << 26
+MFD_HUGE_2MB = 21 << 26
 HUGE = 2 << 20
 
 
@@ -103,7 +104,7 @@ class FdTest(cases.PatchedCase):
                 self.addCleanup(self.set_huge_pages, pages.read())
             self.set_huge_pages('4')
             dmabuf = self.closed_at_end(buffers.udmabuf(
-                2 * HUGE, MFD_HUGETLB | MFD_HUGE_2MB, HUGE))
+                2 * HUGE, buffers.MFD_HUGETLB | MFD_HUGE_2MB, HUGE))
         except OSError as err:
             self.skipTest(f'no udmabuf over huge pages: {err}')
         if not self.device.startswith('rxe'):
@@ -225,7 +226,7 @@ class WindowTest(cases.PatchedCase):
             raise
         mr = self.pinned(self.dmabuf('heap', PAGE),
                          access=uapi.LOCAL_WRITE | uapi.REMOTE_WRITE)
-        pair = cases.RcPair(self)
+        pair = pairs.RcPair(self)
         info = MWBindInfo(mr, mr.iova, PAGE, uapi.REMOTE_WRITE)
         wr = SendWR(opcode=e.IBV_WR_BIND_MW)
         wr.set_bind_wr(window, info)

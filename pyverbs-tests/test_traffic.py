@@ -7,9 +7,11 @@ import struct
 from pyverbs.mr import MR
 
 import cases
+import pairs
 import uapi
 from buffers import PAGE
-from cases import at, e
+from cases import e
+from pairs import at
 
 ALL = (uapi.LOCAL_WRITE | uapi.REMOTE_WRITE | uapi.REMOTE_READ |
        uapi.REMOTE_ATOMIC)
@@ -60,9 +62,11 @@ def each_pair(**kwargs):
 class TrafficCase(cases.PatchedCase):
     """Two queue pairs, and a dma-buf on each side."""
 
+    PAIR = pairs.RcPair
+
     def setUp(self):
         super().setUp()
-        self.pair = cases.RcPair(self)
+        self.pair = self.PAIR(self)
 
     def write(self, local, remote, source, target, size):
         """RDMA write, then check both dma-bufs."""
@@ -167,9 +171,9 @@ class DataTest(TrafficCase):
                 mr = self.closed_at_end(MR(self.pd, SIZE, uapi.LOCAL_WRITE))
                 data = os.urandom(SIZE)
                 mr.write(data, SIZE)
-                plain = cases.SGE(mr.buf, SIZE, mr.lkey)
+                plain = pairs.SGE(mr.buf, SIZE, mr.lkey)
                 for opcode in (e.IBV_WR_RDMA_WRITE, e.IBV_WR_RDMA_READ):
-                    wr = cases.SendWR(opcode=opcode, num_sge=1, sg=[plain])
+                    wr = pairs.SendWR(opcode=opcode, num_sge=1, sg=[plain])
                     wr.set_wr_rdma(*at(remote.mr))
                     self.pair.qps[0].post_send(wr)
                     self.pair.expect(0)
@@ -179,6 +183,81 @@ class DataTest(TrafficCase):
                         data = os.urandom(SIZE)
                         remote.dmabuf.write(data)
                 self.assertEqual(mr.read(SIZE, 0), data)
+
+
+class SharedReceiveTest(TrafficCase):
+    """Messages to a shared receive queue."""
+
+    PAIR = pairs.SrqPair
+
+    @each_pair()
+    def test_send(self, local, remote):
+        """Each message takes the queue's next buffer."""
+        for size in SIZES:
+            with self.subTest(size=size):
+                self.send(local, remote, 3, PAGE - 1, size)
+
+    def test_both_sides(self):
+        """A buffer serves whichever queue pair gets a message."""
+        sides = Side(self, 'udmabuf'), Side(self, 'heap')
+        target = sides[1]
+        for sender in (0, 1, 1, 0):
+            offset = 2 * PAGE * (sender + 1)
+            self.pair.receive((target.mr, offset, PAGE))
+            self.pair.post(sender, e.IBV_WR_SEND, (sides[0].mr, 7, PAGE))
+            self.pair.expect(sender)
+            self.pair.expect(1 - sender)
+            target.expect(offset, sides[0].expected[7:7 + PAGE])
+            target.check()
+
+
+class ExtendedTest(TrafficCase):
+    """Work requests by ibv_wr_post(3)."""
+
+    PAIR = pairs.ExtendedPair
+
+    @each_pair()
+    def test_operations(self, local, remote):
+        """Write, read, send and atomics."""
+        self.write(local, remote, 1, 2, 5000)
+        self.read(local, remote, 3, 4, 5000)
+        self.send(local, remote, 5, 6, 5000)
+        for opcode, operands, sum_of in (
+                (e.IBV_WR_ATOMIC_FETCH_AND_ADD, (5,), lambda old: old + 5),
+                (e.IBV_WR_ATOMIC_CMP_AND_SWP, (1, 2), lambda old: old)):
+            start = struct.pack('=Q', 1 << 40)
+            remote.dmabuf.write(start, PAGE)
+            self.pair.run(opcode, (local.mr, 64, 8), at(remote.mr, PAGE),
+                          operands)
+            local.expect(64, start)
+            remote.expect(PAGE, struct.pack('=Q', sum_of(1 << 40)))
+            local.check()
+            remote.check()
+
+
+class DatagramTest(TrafficCase):
+    """Datagrams: a receive buffer begins with 40 bytes of the route."""
+
+    PAIR = pairs.UdPair
+
+    @each_pair()
+    def test_send(self, local, remote):
+        """Messages up to the MTU, and what lies beside them."""
+        for size in (1, 7, MTU - 1, MTU):
+            with self.subTest(size=size):
+                self.pair.receive((remote.mr, PAGE - 41,
+                                   pairs.GRH_LENGTH + size))
+                self.pair.run(e.IBV_WR_SEND, (local.mr, 11, size))
+                completion = self.pair.expect(1)
+                self.assertEqual(completion.byte_len,
+                                 pairs.GRH_LENGTH + size)
+                # the route is the network's, not ours
+                start = PAGE - 41
+                remote.expect(start, remote.dmabuf.read(start,
+                                                        pairs.GRH_LENGTH))
+                remote.expect(PAGE - 1, local.expected[11:11 + size])
+                local.check()
+                remote.check()
 
 
 class PlaceTest(TrafficCase):
@@ -317,7 +396,7 @@ class ProtectionTest(TrafficCase):
                       status=e.IBV_WC_REM_ACCESS_ERR)
         side.check()
         # the queue pairs are in error now
-        self.pair = cases.RcPair(self)
+        self.pair = pairs.RcPair(self)
 
     def test_rights(self):
         """A remote access that was not granted."""
