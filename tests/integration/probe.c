@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "file.h"
+#include "kernel.h"
 #include "parameter.h"
 #include "test_exporter.h"
 
@@ -90,14 +91,17 @@ static void expect(struct fixture *f, const struct ibv_ext_dmabuf_mr_attr *attr,
 	expect(f, attr, err, IBV_EXT_DMABUF_REASON_##reason, what)
 
 static void check_facts(const struct ibv_ext_dmabuf_report *report, const struct dmabuf *buf,
-			enum exporter exporter, uint64_t charge, uint64_t used)
+			enum exporter exporter, bool revocable, uint64_t charge, uint64_t used)
 {
+	uint32_t flags = IBV_EXT_DMABUF_MR_REQUESTED_PIN | IBV_EXT_DMABUF_MR_CPU_ACCESS;
 	struct dmabuf_id id;
+
+	if (revocable)
+		flags |= IBV_EXT_DMABUF_MR_REVOCABLE;
 
 	assert_errno(dmabuf_identify(buf->fd, &id), 0, "dma-buf");
 	assert_int_equal(report->placement, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
-	assert_int_equal(report->flags,
-			 IBV_EXT_DMABUF_MR_REQUESTED_PIN | IBV_EXT_DMABUF_MR_CPU_ACCESS);
+	assert_int_equal(report->flags, flags);
 	assert_int_equal(report->dmabuf_size, buf->size);
 	assert_int_equal(report->dmabuf_inode, id.inode);
 	assert_int_equal(report->dma_segments, 0);
@@ -127,7 +131,7 @@ static void nothing_in_the_way(void **state)
 
 		usage_read(&usage);
 		assert_errno(ibv_ext_probe_dmabuf(f->pd, &attr, &report), 0, "probe");
-		check_facts(&report, buf, exporter, buf->size, usage.pinned_kib * 1024);
+		check_facts(&report, buf, exporter, false, buf->size, usage.pinned_kib * 1024);
 		assert_int_equal(report.memlock_limit,
 				 limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur);
 
@@ -136,18 +140,19 @@ static void nothing_in_the_way(void **state)
 		attr.offset = attr.iova = PAGE;
 		attr.length = 1;
 		assert_errno(ibv_ext_probe_dmabuf(f->pd, &attr, &report), 0, "probe");
-		check_facts(&report, buf, exporter, 0, usage.pinned_kib * 1024 + buf->size);
+		check_facts(&report, buf, exporter, false, 0, usage.pinned_kib * 1024 + buf->size);
 		assert_errno(ibv_ext_query_dmabuf_mr(mr, &info), 0, "query");
 		assert_int_equal(info.state, IBV_EXT_DMABUF_STATE_LIVE);
 		assert_int_equal(info.charged, buf->size);
 		deregister(mr);
 		assert_usage(&usage, "after probes");
 
-		/* An exporter that never asks makes nothing revocable. */
+		/* An exporter that never asks makes nothing revocable where that can be told. */
 		attr.pin_flags = IBV_EXT_DMABUF_PIN_ALLOW_REVOKE;
 		EXPECT(f, &attr, 0, NONE, "consent to a revocation");
 		assert_errno(ibv_ext_probe_dmabuf(f->pd, &attr, &report), 0, "probe");
-		check_facts(&report, buf, exporter, buf->size, usage.pinned_kib * 1024);
+		check_facts(&report, buf, exporter, kernel_pins_by_consent(), buf->size,
+			    usage.pinned_kib * 1024);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "fixture.h"
+#include "kernel.h"
 #include "raw_ioctl.h"
 #include "test.h"
 
@@ -24,6 +25,8 @@ static void check_info(const struct ibv_ext_dmabuf_mr_info *info, const struct r
 
 	if (region->requested)
 		flags |= IBV_EXT_DMABUF_MR_REQUESTED_PIN;
+	else if (kernel_pins_by_consent())
+		flags |= IBV_EXT_DMABUF_MR_REVOCABLE;
 	assert_int_equal(dmabuf_identify(buf->fd, &id), 0);
 	assert_int_equal(info->mode, IBV_EXT_DMABUF_MODE_PINNED);
 	assert_int_equal(info->state, IBV_EXT_DMABUF_STATE_LIVE);

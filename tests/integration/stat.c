@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "kernel.h"
 #include "parameter.h"
 #include "test.h"
 #include "tool_output.h"
@@ -44,7 +45,8 @@ static void check_pin(struct json_object *pin, const char *exporter, size_t size
 	assert_string_equal(json_string(pin, "device"), DEVICE);
 	assert_string_equal(json_string(pin, "exporter"), exporter);
 	assert_string_equal(json_string(pin, "placement"), "system");
-	assert_string_equal(json_string(pin, "revocable"), "no");
+	assert_string_equal(json_string(pin, "revocable"),
+			    charged || !kernel_pins_by_consent() ? "no" : "yes");
 	assert_int_equal(json_number(pin, "size"), size);
 	assert_int_equal(json_number(pin, "regions"), regions);
 	assert_int_equal(json_number(pin, "revoked_regions"), 0);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Linux-OpenIB */
+/*
+ * What is different from one version of the kernel to another, where the contract lets it be.
+ */
+#ifndef KERNEL_H
+#define KERNEL_H
+
+#include <stdbool.h>
+
+/*
+ * Does a region that the exporter may revoke have a pin of its own, apart from the others of its
+ * buffer, whatever the exporter? Since Linux 7.0 an exporter sees which attachments are of that
+ * kind. Before, all are attached in the same way, and only one with a pin operation calls back.
+ */
+bool kernel_pins_by_consent(void);
+
+/* Since Linux 7.0, limits of the rdma cgroup are a number or "max", with nothing after it. */
+bool kernel_reads_limits_strictly(void);
+
+/* 6.12's udmabuf maps the first page of a huge one for all that follow. */
+bool kernel_maps_huge_udmabufs(void);
+
+#endif /* KERNEL_H */
