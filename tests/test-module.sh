@@ -3,6 +3,10 @@
 #
 # Sourced by the tests that come with a kernel module: builds it for a kernel of build/kernels.
 
+# A kernel of another series than 6.12's has its version in its name.
+case ${1:-} in
+*-[0-9]*) export KERNEL_UAPI_LINUX=${1##*-} ;;
+esac
 # shellcheck source-path=SCRIPTDIR source=../kernel-uapi/tools/common.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/../kernel-uapi/tools/common.sh"
 
@@ -19,7 +23,7 @@ build_test_module()
 	load_versions
 
 	# What the series adds is not in Debian's headers but with the modules that were built against them.
-	case $kernel in
+	case ${kernel%"$suffix"} in
 	stock)
 		series=$objects
 		;&
@@ -34,9 +38,9 @@ build_test_module()
 	# Kbuild puts its objects beside the sources, so each kernel has a copy.
 	copy=$repo/build/$suite/$kernel
 	mkdir -p "$copy"
-	rsync -rl --checksum "$repo/tests/$suite/$header" "$repo/tests/$suite/module" "$copy/"
+	rsync -rl --checksum "$repo/tests/linux_versions.h" "$repo/tests/$suite/$header" "$repo/tests/$suite/module" "$copy/"
 	# What make does not see: that the objects are another kernel's or another compiler's.
-	toolchain="$version $(cc -dumpfullversion) $(hash_files "$symbols")"
+	toolchain="$version $(in_builder cc -dumpfullversion) $(hash_files "$symbols")"
 	if [ "$(cat "$copy/.toolchain" 2> /dev/null)" != "$toolchain" ]; then
 		find "$copy/module" \( -name '*.o' -o -name '*.ko' -o -name '*.mod*' -o -name '.*.cmd' \) -delete
 		echo "$toolchain" > "$copy/.toolchain"
@@ -45,7 +49,7 @@ build_test_module()
 		set -- KBUILD_EXTRA_SYMBOLS="$symbols" SERIES_INCLUDE="-I$series/include -I$series/include/uapi" "$@"
 	fi
 	logged "$copy/build.log" "$copy/steps" \
-		make -C "$objects" M="$copy/module" -j "$jobs" --no-print-directory "$@" modules
+		in_builder make -C "$objects" M="$copy/module" -j "$jobs" --no-print-directory "$@" modules
 	cp "$copy/module/$module.ko" "$copy/$module.ko.new"
 	mv "$copy/$module.ko.new" "$copy/$module.ko"
 }

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # most variables are for the tools that source this
 #
-# Sourced by every tool here: paths, messages, the lock, and what fetch found.
+# Sourced by every tool here: which series it is for, paths, messages, the lock, and what fetch found.
 
 set -euo pipefail
 export LC_ALL=C
@@ -13,13 +13,35 @@ unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT GIT_DIR GIT_WO
 
 repo=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 tools=$repo/kernel-uapi/tools
-patches=$repo/kernel-uapi/patches/linux-6.12
+tool=${0##*/}
+
+# The series, and Debian's kernel that it is for: --linux VERSION before all other arguments of a tool. A tool that a
+# tool runs gets it by the environment.
+if [ "${1:-}" = --linux ]; then
+	export KERNEL_UAPI_LINUX=${2:-}
+	shift 2
+fi
+linux=${KERNEL_UAPI_LINUX:-6.12}
+patches=$repo/kernel-uapi/patches/linux-$linux
+if [ ! -d "$patches" ]; then
+	echo "$tool: there is no series for Linux $linux in kernel-uapi/patches" >&2
+	exit 2
+fi
+case $linux in
+6.12)
+	debian_suite='' suffix=''
+	;;
+*)
+	# Where Debian has that kernel, and with it the compiler for its modules; how its builds are called
+	debian_suite=trixie-backports suffix=-$linux
+	;;
+esac
 downloads=$repo/build/downloads
 work=$repo/build/kernel
 kernels=$repo/build/kernels
-tree=$work/linux-6.12
+tree=$work/linux-$linux
+versions=$work/versions-$linux
 uapi_header=include/uapi/rdma/ib_user_dmabuf.h
-tool=${0##*/}
 jobs=${JOBS:-$(nproc)}
 mkdir -p "$work" "$kernels"
 
@@ -60,15 +82,33 @@ unlock()
 	exec {lock_fd}>&-
 }
 
-# Fetches the packages if need be; sets version (of the Debian packages), upstream, release (uname -r),
-# deb_source, deb_image, deb_headers, deb_common, deb_kbuild (file names in build/downloads).
+# Fetches the packages if need be; sets version (of the Debian packages), upstream, release (uname -r), and file names in
+# build/downloads: deb_source, deb_image, deb_headers, deb_common, deb_kbuild; later kernels have parts of the image in
+# deb_modules and deb_base.
 load_versions()
 {
 	version='' upstream='' release='' deb_source='' deb_image='' deb_headers='' deb_common='' deb_kbuild=''
+	deb_modules='' deb_base=''
 	"$tools/fetch" --quiet
 	# shellcheck source=/dev/null
-	. "$work/versions"
+	. "$versions"
 	debian=$work/debian-$version
+}
+
+# in_builder COMMAND...: with the compiler of the kernel's release of Debian, on this machine if it has that, else in a
+# tree, which has the source tree and $repo/build at the same place.
+in_builder()
+{
+	local root=$repo/build/roots/builder-${debian_suite%-*}
+
+	if [ -z "$debian_suite" ] || grep -qx "VERSION_CODENAME=${debian_suite%-*}" /etc/os-release; then
+		"$@"
+		return
+	fi
+	# shellcheck source=tests/packages/tree.sh
+	. "$repo/tests/packages/tree.sh"
+	[ -e "$root.packages" ] || "$tools/make-builder" "${debian_suite%-*}" >&2 || return
+	in_tree_with "$repo" "$root" "$@"
 }
 
 # Hash of the names' contents, independent of where the repository lies and of time stamps.
@@ -189,9 +229,11 @@ sync_modules()
 			"$source/$part/" "$obj/$part/"
 	done
 	mkdir -p "$obj/include/trace"
-	rsync -r --checksum --exclude=compare-crcs "$stock/" "$obj/"
+	rsync -r --checksum "$stock/Kbuild" "$obj/"
+	# Debian's newer kernels have the resource neither, but the series does not ask for it there.
+	[ "$linux" != 6.12 ] || rsync -r --checksum "$stock/include" "$obj/"
 	# What make does not see: that the objects are another Debian version's or another compiler's.
-	toolchain="$version $(cc -dumpfullversion)"
+	toolchain="$version $(in_builder cc -dumpfullversion)"
 	if [ "$(cat "$obj/.toolchain" 2> /dev/null)" != "$toolchain" ]; then
 		find "$obj" \( -name '*.o' -o -name '*.ko' -o -name '*.mod' -o -name '.*.cmd' \) -delete
 		echo "$toolchain" > "$obj/.toolchain"
@@ -202,7 +244,7 @@ sync_modules()
 # efa out.
 make_modules()
 {
-	make -C "$headers" M="$1" RDMA_DIRS="$2" -j "$jobs" --no-print-directory CONFIG_INFINIBAND_EFA=m "${@:3}" modules
+	in_builder make -C "$headers" M="$1" RDMA_DIRS="$2" -j "$jobs" --no-print-directory CONFIG_INFINIBAND_EFA=m "${@:3}" modules
 }
 
 # logged LOG TOTAL_FILE COMMAND...: runs a build with its output in LOG. Shows every compiler message, and a line
@@ -244,17 +286,25 @@ logged()
 # Debian's image, unpacked once, with its modules decompressed: the emulated machine boots faster, depmod too.
 debian_image()
 {
-	local dir=$debian/image
+	local dir=$debian/image deb
 
 	[ ! -d "$dir" ] || return 0
 	say "unpacking Debian's image"
 	mkdir -p "$debian"
 	rm -rf "$dir.tmp"
-	dpkg-deb -x "$downloads/$deb_image" "$dir.tmp"
+	for deb in "$deb_image" ${deb_modules:+"$deb_modules"} ${deb_base:+"$deb_base"}; do
+		dpkg-deb -x "$downloads/$deb" "$dir.tmp"
+	done
 	# Debian 13 installs below /usr/lib.
 	if [ -d "$dir.tmp/usr/lib/modules" ]; then
 		mkdir -p "$dir.tmp/lib"
 		mv "$dir.tmp/usr/lib/modules" "$dir.tmp/lib/modules"
+	fi
+	# and later kernels all of it there.
+	if [ -n "$deb_base" ]; then
+		mkdir -p "$dir.tmp/boot"
+		mv "$dir.tmp/lib/modules/$release/vmlinuz" "$dir.tmp/boot/vmlinuz-$release"
+		mv "$dir.tmp/lib/modules/$release/config" "$dir.tmp/boot/config-$release"
 	fi
 	find "$dir.tmp/lib/modules" -name '*.ko.xz' -print0 | xargs -0 -r -P "$jobs" -n 64 xz -d
 	mv "$dir.tmp" "$dir"
@@ -275,7 +325,7 @@ debian_headers()
 	done
 	# Found from the Makefile's own place, so that a moved or copied build directory goes on working.
 	# shellcheck disable=SC2016 # make's, not the shell's
-	sed -i 's|^include /usr/src/|include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../|' \
+	sed -i 's,^\(include \|KBUILD_OUTPUT=\)/usr/src/,\1$(dir $(realpath $(lastword $(MAKEFILE_LIST))))../,' \
 		"$dir.tmp/usr/src/linux-headers-$release/Makefile"
 	# Without it modules are built without BTF, which only costs time here.
 	rm -f "$dir.tmp/usr/src/linux-headers-$release/vmlinux"

@@ -43,7 +43,7 @@ logged()
 # load_kernel newest|older: Debian's kernel, its headers and its source; or those of the version before
 load_kernel()
 {
-	local fetch=("$repo/kernel-uapi/tools/fetch" --quiet) versions=$repo/build/kernel/versions
+	local fetch=("$repo/kernel-uapi/tools/fetch" --quiet) versions=$repo/build/kernel/versions-6.12
 
 	if [ "$1" = older ]; then
 		fetch+=(--older)

@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-MODULE_IMPORT_NS(DMA_BUF);
+IMPORT_DMA_BUF_SYMBOLS;
 
 /* How long a move waits for what the importers still do */
 #define DT_MOVE_TIMEOUT (10 * HZ)
@@ -109,7 +109,7 @@ static int dt_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 		attach->peer2peer = false;
 	if (buf->flags & DMABUF_TEST_REQUIRE_P2P && !attach->peer2peer)
 		return -EOPNOTSUPP;
-	if (buf->flags & DMABUF_TEST_REQUIRE_DYNAMIC && !dma_buf_attachment_is_dynamic(attach))
+	if (buf->flags & DMABUF_TEST_REQUIRE_DYNAMIC && !attach->importer_ops)
 		return -EOPNOTSUPP;
 
 	mine = kzalloc(sizeof(*mine), GFP_KERNEL);
@@ -138,7 +138,7 @@ static void dt_zap(struct dt_buffer *buf)
 static void dt_notify(struct dt_buffer *buf)
 {
 	dt_delay_notification();
-	dma_buf_move_notify(buf->dmabuf);
+	dma_buf_invalidate_mappings(buf->dmabuf);
 	dt_count(buf, DMABUF_TEST_NOTIFIES);
 }
 
@@ -368,7 +368,7 @@ static const struct vm_operations_struct dt_vm_ops = {
 
 static int dt_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
-	if (is_cow_mapping(vma->vm_flags))
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);

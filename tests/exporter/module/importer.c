@@ -52,7 +52,7 @@ static void importer_undo_locked(struct dt_importer *imp, struct dma_buf_attachm
 	imp->pinned = false;
 }
 
-static void importer_move_notify(struct dma_buf_attachment *attach)
+static void importer_invalidate(struct dma_buf_attachment *attach)
 {
 	struct dt_importer *imp = attach->importer_priv;
 
@@ -62,12 +62,12 @@ static void importer_move_notify(struct dma_buf_attachment *attach)
 }
 
 static const struct dma_buf_attach_ops importer_ops = {
-	.move_notify = importer_move_notify,
+	.invalidate_mappings = importer_invalidate,
 };
 
 static const struct dma_buf_attach_ops importer_p2p_ops = {
 	.allow_peer2peer = true,
-	.move_notify = importer_move_notify,
+	.invalidate_mappings = importer_invalidate,
 };
 
 struct dt_importer *dt_importer_create(struct device *dev)
@@ -151,7 +151,7 @@ static int importer_pin(struct dt_importer *imp)
 {
 	int ret;
 
-	if (imp->pinned || !dma_buf_attachment_is_dynamic(imp->attach))
+	if (imp->pinned || !imp->attach->importer_ops)
 		return -EINVAL;
 	ret = dma_buf_pin(imp->attach);
 	imp->pinned = !ret;

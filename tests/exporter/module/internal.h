@@ -21,6 +21,7 @@
 #include <linux/wait.h>
 
 #include "../dmabuf_test.h"
+#include "../linux_versions.h"
 
 struct device;
 struct dt_device;

@@ -16,6 +16,7 @@
 #include <rdma/ib_verbs.h>
 
 #include "../edu_ib.h"
+#include "../linux_versions.h"
 
 /* The device's buffer has 4096 bytes, of which QEMU 7.2 does not give the last. */
 #define EDU_PIECE 2048
@@ -133,7 +134,7 @@ int edu_command(struct edu_dev *edu, enum edu_ib_command op, u32 key, struct edu
 
 /* mr.c */
 struct ib_mr *edu_reg_user_mr_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
-				     int access, struct uverbs_attr_bundle *attrs);
+				     int access, REG_DMABUF_DMAH struct uverbs_attr_bundle *attrs);
 int edu_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata);
 
 /* engine.c */

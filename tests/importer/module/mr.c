@@ -148,7 +148,7 @@ static int give_to_hardware(struct edu_mr *mr, u64 iova, u64 length, int access)
 }
 
 struct ib_mr *edu_reg_user_mr_dmabuf(struct ib_pd *pd, u64 offset, u64 length, u64 iova, int fd,
-				     int access, struct uverbs_attr_bundle *attrs)
+				     int access, REG_DMABUF_DMAH struct uverbs_attr_bundle *attrs)
 {
 	struct ib_umem_dmabuf *umem_dmabuf;
 	struct edu_mr *mr;

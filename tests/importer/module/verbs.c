@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-MODULE_IMPORT_NS(DMA_BUF);
+IMPORT_DMA_BUF_SYMBOLS;
 
 static int edu_query_device(struct ib_device *ibdev, struct ib_device_attr *attr,
 			    struct ib_udata *udata)
