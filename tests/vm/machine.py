@@ -36,7 +36,7 @@ class Machine:
     machine, one to the first machine for the others.
     """
 
-    def __init__(self, number, *, kernel, initramfs, log, memory, device_memory, edu, iommu,
+    def __init__(self, number, *, kernel, initramfs, log, memory, device_memory, edu, iommu, cpu,
                  arguments, links, terminal):
         self.number = number
         self.console = os.path.join(log, f"node{number}.console")
@@ -47,7 +47,7 @@ class Machine:
         command = [
             # Whatever becomes of this process, QEMU does not outlive it.
             "setpriv", "--pdeathsig", "KILL", "--",
-            "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
+            "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-cpu", cpu,
             "-smp", "2", "-m", str(memory), "-nodefaults", "-no-user-config", "-no-reboot",
             "-display", "none",
         ]
@@ -73,11 +73,13 @@ class Machine:
             command += self._channel("terminal")
             command += ["-device", "virtconsole,chardev=terminal"]
         command += self._network(links)
+        # A device alone on its bus can be reset.
         if device_memory:
             command += ["-object", f"memory-backend-ram,id=devmem,size={device_memory}M,share=on",
-                        "-device", "ivshmem-plain,memdev=devmem"]
+                        "-device", "pcie-root-port,id=memory-port,chassis=2",
+                        "-device", "ivshmem-plain,memdev=devmem,bus=memory-port"]
         if edu:
-            # Its default mask would cut off addresses. A device alone on its bus can be reset.
+            # Its default mask would cut off addresses.
             command += ["-device", "pcie-root-port,id=edu-port,chassis=1",
                         "-device", "edu,bus=edu-port,dma_mask=0xffffffffffffffff"]
 
