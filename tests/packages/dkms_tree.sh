@@ -122,4 +122,26 @@ log_has()
 	say "$(grep -F "$1" "$work/$name-$2.log" | head -n 1)"
 }
 
+# boot DOCUMENT...: the tree's kernel, and in it tests/packages/booted with the tutorial and these documents
+boot()
+{
+	local kernel=$work/$name-kernel
+
+	rm -rf "$kernel"
+	mkdir -p "$kernel/lib/modules"
+	cp "$tree/boot/vmlinuz-$release" "$kernel/vmlinuz"
+	cp "$tree/boot/config-$release" "$kernel/config"
+	echo "$release" > "$kernel/release"
+	cp -a "$tree/lib/modules/$release" "$kernel/lib/modules/"
+	rm -f "$kernel/lib/modules/$release"/{build,source}
+	say "booting it"
+	cp "$repo/tests/packages/booted" "$repo/docs/tutorial.md" "${@/#/$repo/docs/}" "$tree/"
+	logged boot "$repo/tests/vm/run" --kernel "$kernel" --root "$tree" --timeout 900 -- \
+		sh -euc 'cat /sys/module/ib_core/version; exec /booted /tutorial.md "$@"' sh "${@/#//}"
+	log_has "ib-dmabuf-pinned" boot
+	grep '^booted: ' "$work/$name-boot.log"
+	log_has "OK" boot
+	rm -r "$kernel" "$tree/booted" "$tree/tutorial.md" "${@/#/$tree/}"
+}
+
 [ "$(id -u)" = 0 ] || die "only root can make trees"
