@@ -12,6 +12,8 @@
 #define dma_buf_invalidate_mappings dma_buf_move_notify
 #define invalidate_mappings move_notify
 #define REG_DMABUF_DMAH
+/* Whether it may be revoked, which an exporter of 6.12 cannot know */
+#define dma_buf_attach_revocable(attach) true
 #else
 #define IMPORT_DMA_BUF_SYMBOLS MODULE_IMPORT_NS("DMA_BUF")
 /* A parameter of reg_user_mr_dmabuf(): hints for the way of the DMA, which nobody has to follow */

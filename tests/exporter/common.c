@@ -6,6 +6,7 @@
 
 #include "exporter.h"
 #include "common.h"
+#include "kernel.h"
 #include "fixture.h"
 
 const enum dmabuf_test_mode all_modes[NUM_MODES] = {
@@ -91,6 +92,11 @@ bool have_device_memory(struct state *s)
 }
 
 /* The only image that is built from the series is that of the debug kernel. */
+bool needs_consent(enum dmabuf_test_mode mode)
+{
+	return mode == DMABUF_TEST_REVOKING && kernel_pins_by_consent();
+}
+
 bool vmap_may_fail(void)
 {
 	struct utsname name;

@@ -47,6 +47,8 @@ void reload_module(void);
 int create_args(struct state *s, struct dmabuf_test_create args);
 int create(struct state *s, enum dmabuf_test_mode mode, size_t size);
 bool have_device_memory(struct state *s);
+/* Whether such a buffer is refused to regions whose owner does not let it be revoked */
+bool needs_consent(enum dmabuf_test_mode mode);
 /* Whether the kernel's image has the series, so that dma_buf_vmap() does not warn of a failure. */
 bool vmap_may_fail(void);
 struct dmabuf_test_counters counters(struct state *s, int fd);

@@ -2,12 +2,14 @@
 #include <stdlib.h>
 
 #include "common.h"
+#include "kernel.h"
 #include "rdma.h"
 
 void rdma_setup(struct rdma *r, size_t size)
 {
 	memset(r, 0, sizeof(*r));
 	r->size = size;
+	r->pin_flags = kernel_least_consent();
 	usage_read(&r->before);
 	r->context = open_device();
 	if (!r->context)

@@ -58,7 +58,8 @@ static void check_info(struct ibv_mr *mr, enum ibv_ext_dmabuf_state state,
 	check_info(mr, IBV_EXT_DMABUF_STATE_LIVE, IBV_EXT_DMABUF_PLACEMENT_##where)
 
 /* The probe and the registration fail, the latter with the same errno and report. */
-static void expect_refused(struct state *s, int fd, enum ibv_ext_dmabuf_reason reason)
+static void expect_refused(struct state *s, int fd, enum dmabuf_test_mode mode,
+			   enum ibv_ext_dmabuf_reason reason)
 {
 	struct rdma *r = &s->rdma;
 	struct ibv_ext_dmabuf_mr_attr attr = {
@@ -68,6 +69,7 @@ static void expect_refused(struct state *s, int fd, enum ibv_ext_dmabuf_reason r
 	};
 	struct ibv_ext_dmabuf_report report;
 	struct dmabuf_test_counters before = counters(s, fd);
+	enum ibv_ext_dmabuf_reason expected;
 	struct usage usage;
 	uint32_t consent;
 
@@ -76,11 +78,14 @@ static void expect_refused(struct state *s, int fd, enum ibv_ext_dmabuf_reason r
 		r->pin_flags = attr.pin_flags = REQUIRE_P2P | consent;
 		report = probe(r, fd);
 		assert_errno(report.err, EOPNOTSUPP, "probe");
-		assert_int_equal(report.reason, reason);
+		expected = needs_consent(mode) && !consent ?
+				   IBV_EXT_DMABUF_REASON_EXPORTER_NEEDS_REVOKE :
+				   reason;
+		assert_int_equal(report.reason, expected);
 		assert_null(ibv_ext_reg_dmabuf_mr(r->pd, &attr, &report));
 		assert_errno(errno, EOPNOTSUPP, "registration");
 		assert_errno(report.err, EOPNOTSUPP, "report");
-		assert_int_equal(report.reason, reason);
+		assert_int_equal(report.reason, expected);
 	}
 	assert_usage(&usage, "after a refusal");
 	assert_held_as(s, fd, &before);
@@ -176,7 +181,8 @@ static void test_device_memory(void **state)
 	for (i = 0; i < NUM_MODES; i++) {
 		fd = create_in(s, all_modes[i], DMABUF_TEST_DEVICE_MEMORY,
 			       all_modes[i] == DMABUF_TEST_MIGRATING ? DMABUF_TEST_KEEP_P2P : 0);
-		check_accepted(s, fd, REQUIRE_P2P);
+		if (!needs_consent(all_modes[i]))
+			check_accepted(s, fd, REQUIRE_P2P);
 		check_accepted(s, fd, REQUIRE_P2P | ALLOW_REVOKE);
 		close(fd);
 	}
@@ -191,10 +197,10 @@ static void test_system_memory(void **state)
 
 	for (i = 0; i < NUM_MODES; i++) {
 		fd = create_in(s, all_modes[i], DMABUF_TEST_SYSTEM, 0);
-		expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+		expect_refused(s, fd, all_modes[i], IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 		assert_idle(s, fd);
 
-		s->rdma.pin_flags = 0;
+		s->rdma.pin_flags = needs_consent(all_modes[i]) ? ALLOW_REVOKE : 0;
 		report = probe(&s->rdma, fd);
 		assert_errno(report.err, 0, "probe");
 		assert_int_equal(report.placement, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
@@ -216,7 +222,7 @@ static void no_path(struct state *s, enum dmabuf_test_memory memory)
 			continue;
 		fd = create_in(s, all_modes[i], memory, DMABUF_TEST_CLEAR_P2P);
 		before = counters(s, fd);
-		expect_refused(s, fd, IBV_EXT_DMABUF_REASON_NO_P2P_PATH);
+		expect_refused(s, fd, all_modes[i], IBV_EXT_DMABUF_REASON_NO_P2P_PATH);
 		assert_undisturbed(s, fd, &before);
 		assert_idle(s, fd);
 		close(fd);
@@ -246,7 +252,7 @@ static void test_migrated_by_the_pin(void **state)
 		skip_because("no device with memory");
 	fd = create_in(s, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, 0);
 	OK(exporter_fill(s->dev, fd, 0, 0, SIZE, 0x33));
-	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, DMABUF_TEST_MIGRATING, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	c = counters(s, fd);
 	assert_int_equal(c.memory, DMABUF_TEST_SYSTEM);
 	assert_all(s, fd, 0, 0, SIZE, 0x33);
@@ -276,7 +282,7 @@ static void join(struct state *s, enum dmabuf_test_memory memory, uint32_t flags
 			assert_errno(errno, EOPNOTSUPP, "second registration");
 			assert_int_equal(probe(&s->rdma, fd).reason, reason);
 			assert_undisturbed(s, fd, &before);
-			expect_refused(s, fd, reason);
+			expect_refused(s, fd, DMABUF_TEST_DYNAMIC, reason);
 		} else {
 			second = register_with(&s->rdma, fd, REQUIRE_P2P | consent);
 			assert_undisturbed(s, fd, &before);
@@ -326,13 +332,13 @@ static void test_moved_before(void **state)
 	if (!have_device_memory(s))
 		skip_because("no device with memory");
 	fd = create_in(s, DMABUF_TEST_DYNAMIC, DMABUF_TEST_SYSTEM, 0);
-	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, DMABUF_TEST_DYNAMIC, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	OK(exporter_move(s->dev, fd, DMABUF_TEST_DEVICE_MEMORY));
 	s->rdma.pin_flags = REQUIRE_P2P;
 	assert_int_equal(probe(&s->rdma, fd).placement, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
 	OK(ibv_dereg_mr(rdma_register(&s->rdma, fd)));
 	OK(exporter_move(s->dev, fd, DMABUF_TEST_SYSTEM));
-	expect_refused(s, fd, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	expect_refused(s, fd, DMABUF_TEST_DYNAMIC, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	assert_idle(s, fd);
 	close(fd);
 }

@@ -37,6 +37,7 @@ enum obstacle {
 struct scene {
 	struct state *s;
 	int fd;
+	uint32_t consent; /* that a pinned region needs */
 	struct ibv_mr *mrs[MAX_REGIONS];
 	struct ibv_ext_dmabuf_mr_info infos[MAX_REGIONS];
 	unsigned int num_mrs;
@@ -51,7 +52,8 @@ static void set_scene(struct scene *scene, const uint32_t *bits, unsigned int nu
 
 	for (i = 0; i < num; i++) {
 		scene->mrs[i] =
-			ibv_reg_dmabuf_mr(r->pd, 0, SIZE, 0, scene->fd, ACCESS_ALL | bits[i]);
+			ibv_reg_dmabuf_mr(r->pd, 0, SIZE, 0, scene->fd,
+					  ACCESS_ALL | bits[i] | (bits[i] ? scene->consent : 0));
 		assert_non_null(scene->mrs[i]);
 	}
 	scene->num_mrs = num;
@@ -178,7 +180,7 @@ static void probe_once(struct scene *scene, uint32_t bits, enum obstacle obstacl
 	struct raw_region region = {
 		.fd = scene->fd,
 		.length = obstacle == WRONG_RANGE ? SIZE + 1 : SIZE,
-		.access = ACCESS_ALL | bits,
+		.access = ACCESS_ALL | bits | (bits ? scene->consent : 0),
 	};
 	struct ib_uverbs_dmabuf_probe result = {};
 	struct interrupter interrupter;
@@ -220,6 +222,7 @@ static void test_probes(void **state)
 
 	for (mode = DMABUF_TEST_DYNAMIC; mode <= DMABUF_TEST_REVOKING; mode++) {
 		scene.fd = create(scene.s, mode, SIZE);
+		scene.consent = needs_consent(mode) ? IB_UVERBS_ACCESS_DMABUF_ALLOW_REVOKE : 0;
 		for (i = 0; i < ARRAY_SIZE(scenes); i++) {
 			set_scene(&scene, scenes[i].bits, scenes[i].num);
 			for (all = 0; all < 2; all++) {

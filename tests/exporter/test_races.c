@@ -16,6 +16,7 @@
 #include "child.h"
 #include "common.h"
 #include "fixture.h"
+#include "kernel.h"
 #include "link.h"
 #include "raw_ioctl.h"
 
@@ -54,7 +55,8 @@ static struct ibv_mr *try_register(struct ibv_pd *pd, int fd, unsigned int round
 	struct ibv_mr *mr;
 
 	mr = ibv_reg_dmabuf_mr_pinned(pd, 0, SIZE, 0, fd, ACCESS_ALL,
-				      round % 2 ? IBV_EXT_DMABUF_PIN_ALLOW_REVOKE : 0);
+				      round % 2 ? IBV_EXT_DMABUF_PIN_ALLOW_REVOKE :
+						  kernel_least_consent());
 	if (mr)
 		return mr;
 	progress->refused++;
@@ -64,7 +66,12 @@ static struct ibv_mr *try_register(struct ibv_pd *pd, int fd, unsigned int round
 
 static void try_probe(struct ibv_pd *pd, int fd)
 {
-	struct ibv_ext_dmabuf_mr_attr attr = { .length = SIZE, .fd = fd, .access = ACCESS_ALL };
+	struct ibv_ext_dmabuf_mr_attr attr = {
+		.length = SIZE,
+		.fd = fd,
+		.access = ACCESS_ALL,
+		.pin_flags = kernel_least_consent(),
+	};
 	struct ibv_ext_dmabuf_report report;
 	int err;
 
@@ -375,6 +382,8 @@ static void test_driver_removal(void **state)
 	char netdev[32];
 	int fd, round;
 
+	if (!kernel_waits_for_users_of_rxe())
+		skip_because("this kernel's rxe does not wait for its users");
 	link_netdev(netdev, sizeof(netdev));
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
 	usage_read(&before);
@@ -395,6 +404,8 @@ static void test_device_removal(void **state)
 	enum end end;
 	int fd, round;
 
+	if (!kernel_waits_for_users_of_rxe())
+		skip_because("this kernel's rxe does not wait for its users");
 	link_netdev(netdev, sizeof(netdev));
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
 	usage_read(&before);
@@ -427,8 +438,11 @@ static pid_t start_holder(int fd)
 
 		child_check(pd, "no device");
 		for (i = 0; i < ARRAY_SIZE(bits); i++)
-			child_check(ibv_reg_dmabuf_mr(pd, 0, SIZE, 0, fd, ACCESS_ALL | bits[i]),
-				    "registration: %s", strerrorname(errno));
+			if (bits[i] != IBV_EXT_ACCESS_DMABUF_PINNED ||
+			    !needs_consent(DMABUF_TEST_REVOKING))
+				child_check(ibv_reg_dmabuf_mr(pd, 0, SIZE, 0, fd,
+							      ACCESS_ALL | bits[i]),
+					    "registration: %s", strerrorname(errno));
 		progress->rounds++;
 		while (!progress->stop)
 			sleep_ms(1);
@@ -437,6 +451,47 @@ static pid_t start_holder(int fd)
 	while (!progress->rounds && !has_ended(pid))
 		sleep_ms(1);
 	return pid;
+}
+
+/* The device goes at once, with what its users have of it; their exporter has its memory back. */
+static void test_removal_under_users(void **state)
+{
+	struct state *s = *state;
+	struct usage before;
+	char netdev[32];
+	enum end end;
+	int fd, status, driver;
+	pid_t holder;
+
+	if (kernel_waits_for_users_of_rxe())
+		skip_because("this kernel's rxe waits for its users");
+	link_netdev(netdev, sizeof(netdev));
+	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
+	usage_read(&before);
+	for (driver = 0; driver < 2; driver++) {
+		for (end = 0; end < NUM_ENDS; end++) {
+			holder = start_holder(fd);
+			if (driver)
+				OK(unload("rdma_rxe"));
+			else
+				link_wait_for_delete(link_start_delete());
+			assert_false(has_ended(holder));
+			assert_idle(s, fd);
+			take_back(s, fd);
+			OK(exporter_unrevoke(s->dev, fd));
+			if (end == END_KILLED)
+				assert_int_equal(kill(holder, SIGKILL), 0);
+			else
+				progress->stop = true;
+			assert_int_equal(waitpid(holder, &status, 0), holder);
+			check_end(status, end == END_KILLED);
+			if (driver)
+				assert_int_equal(system("modprobe rdma_rxe"), 0);
+			link_add(netdev);
+			assert_usage(&before, "after the removal");
+		}
+	}
+	close(fd);
 }
 
 /* The regions are dead, but the device still has them. */
@@ -556,6 +611,7 @@ static int run(void)
 		EXPORTER_TEST(test_device_removal),
 		EXPORTER_TEST(test_driver_removal),
 		RDMA_TEST(test_charge_of_a_dead_region),
+		EXPORTER_TEST(test_removal_under_users),
 		EXPORTER_TEST(test_device_removal_with_dead_regions),
 	};
 

@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "common.h"
+#include "kernel.h"
 #include "parameter.h"
 #include "raw_ioctl.h"
 
@@ -278,6 +279,23 @@ static void expect_each(struct state *s, int fd, int err, enum ib_uverbs_dmabuf_
 #define EXPECT_EACH(s, fd, err, reason, what) \
 	expect_each(s, fd, err, IB_UVERBS_DMABUF_REASON_##reason, what)
 
+/* Of an exporter that revokes: without consent only where it cannot ask for that */
+static void expect_each_of_revoking(struct state *s, int fd)
+{
+	struct raw_region region = all_of(&s->rdma, fd);
+
+	if (!kernel_pins_by_consent()) {
+		EXPECT_EACH(s, fd, 0, NONE, "an exporter that revokes");
+		return;
+	}
+	region.access = ACCESS_ALL;
+	EXPECT(s, &region, 0, NONE, "a plain region");
+	region.access |= PINNED;
+	EXPECT(s, &region, EOPNOTSUPP, EXPORTER_NEEDS_REVOKE, "no consent");
+	region.access |= ALLOW_REVOKE;
+	EXPECT(s, &region, 0, NONE, "consent");
+}
+
 /* Whatever call of the exporter it is that fails so */
 static void expect_if_failing(struct state *s, int fd, enum dmabuf_test_op op, int err,
 			      enum ib_uverbs_dmabuf_reason reason)
@@ -323,8 +341,8 @@ static void test_refused(void **state)
 }
 
 /*
- * One without a pin operation. It has no way to take memory back from those who
- * have it, so what it says is not that.
+ * One without a pin operation. Before Linux 7.0 it has no way to take memory back from
+ * those who have it, so what it says is not that.
  */
 static void test_static_refused(void **state)
 {
@@ -339,6 +357,9 @@ static void test_static_refused(void **state)
 		{ ENOMEM, IB_UVERBS_DMABUF_REASON_NO_MEMORY },
 		{ ETIMEDOUT, IB_UVERBS_DMABUF_REASON_TIMED_OUT },
 	};
+	enum ib_uverbs_dmabuf_reason gone = kernel_pins_by_consent() ?
+						    IB_UVERBS_DMABUF_REASON_REVOKED :
+						    IB_UVERBS_DMABUF_REASON_EXPORTER_REFUSED_ATTACH;
 	struct dmabuf_test_revoke result;
 	struct state *s = *state;
 	size_t i;
@@ -346,7 +367,8 @@ static void test_static_refused(void **state)
 
 	fd = create(s, DMABUF_TEST_STATIC, SIZE);
 	for (i = 0; i < ARRAY_SIZE(errors); i++)
-		expect_if_failing(s, fd, DMABUF_TEST_OP_ATTACH, errors[i].err, errors[i].reason);
+		expect_if_failing(s, fd, DMABUF_TEST_OP_ATTACH, errors[i].err,
+				  errors[i].err == ENODEV ? gone : errors[i].reason);
 	EXPECT_EACH(s, fd, 0, NONE, "nothing");
 	assert_idle(s, fd);
 	close(fd);
@@ -357,9 +379,9 @@ static void test_static_refused(void **state)
 				    .flags = DMABUF_TEST_NO_PIN,
 				    .size = SIZE,
 			    });
-	EXPECT_EACH(s, fd, 0, NONE, "memory that is there");
+	expect_each_of_revoking(s, fd);
 	OK(exporter_revoke(s->dev, fd, 5000, &result));
-	EXPECT_EACH(s, fd, ENODEV, EXPORTER_REFUSED_ATTACH, "memory that is gone");
+	expect_each(s, fd, ENODEV, gone, "memory that is gone");
 	assert_idle(s, fd);
 	close(fd);
 }
@@ -375,7 +397,10 @@ static void test_static_attach_refused(void **state)
 				    .flags = DMABUF_TEST_NO_PIN | DMABUF_TEST_REQUIRE_DYNAMIC,
 				    .size = SIZE,
 			    });
-	EXPECT_EACH(s, fd, EOPNOTSUPP, EXPORTER_REFUSED_ATTACH, "a static attachment");
+	if (kernel_maps_at_attach())
+		EXPECT_EACH(s, fd, EOPNOTSUPP, EXPORTER_REFUSED_ATTACH, "a static attachment");
+	else
+		expect_each_of_revoking(s, fd);
 	close(fd);
 }
 
@@ -443,6 +468,7 @@ static void test_no_cpu_access(void **state)
 	static const enum dmabuf_test_mode modes[] = { DMABUF_TEST_STATIC, DMABUF_TEST_DYNAMIC,
 						       DMABUF_TEST_REVOKING };
 	struct state *s = *state;
+	struct raw_region region;
 	size_t i;
 	int fd;
 
@@ -452,7 +478,12 @@ static void test_no_cpu_access(void **state)
 					    .flags = DMABUF_TEST_NO_VMAP,
 					    .size = SIZE,
 				    });
-		EXPECT_EACH(s, fd, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
+		region = all_of(&s->rdma, fd);
+		region.access |= ALLOW_REVOKE;
+		if (needs_consent(modes[i]))
+			EXPECT(s, &region, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
+		else
+			EXPECT_EACH(s, fd, EOPNOTSUPP, NO_CPU_ACCESS, "no vmap");
 		close(fd);
 	}
 	if (have_device_memory(s)) {
@@ -483,7 +514,7 @@ static void test_revoked(void **state)
 	EXPECT_EACH(s, fd, ENODEV, REVOKED, "a revoked buffer");
 	assert_idle(s, fd);
 	OK(exporter_unrevoke(s->dev, fd));
-	EXPECT_EACH(s, fd, 0, NONE, "a buffer given back");
+	expect_each_of_revoking(s, fd);
 	close(fd);
 }
 

@@ -238,6 +238,11 @@ static void check_revoked(const struct usage *idle, const struct region *regions
 	}
 }
 
+static uint32_t consent(uint32_t bits)
+{
+	return bits && kernel_least_consent() ? REVOCABLE : 0;
+}
+
 /* The charge is given back with the memory, not with the regions. */
 static void given_back_by_a_revocation(void **state)
 {
@@ -262,7 +267,9 @@ static void given_back_by_a_revocation(void **state)
 	usage_read(&idle);
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		for (j = 0; j < ARRAY_SIZE(regions); j++)
-			regions[j] = add_region(f, &buf, kinds[i][j].bits, kinds[i][j].charge_all);
+			regions[j] = add_region(f, &buf,
+						kinds[i][j].bits | consent(kinds[i][j].bits),
+						kinds[i][j].charge_all);
 		usage_read(&now);
 		assert_int_equal(now.pinned_kib, idle.pinned_kib + SIZE / 1024);
 

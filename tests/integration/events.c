@@ -14,6 +14,7 @@
 
 #include "raw_ioctl.h"
 #include "stopped_page.h"
+#include "kernel.h"
 #include "test_exporter.h"
 
 #define SIZE (4 * PAGE)
@@ -444,7 +445,8 @@ static void ended_process(void **state)
 		if (!child.pd)
 			_exit(1);
 		channel = ibv_ext_create_dmabuf_event_channel(child.context);
-		mr = ibv_reg_dmabuf_mr_pinned(child.pd, 0, SIZE, 0, fd, ACCESS_ALL, 0);
+		mr = ibv_reg_dmabuf_mr_pinned(child.pd, 0, SIZE, 0, fd, ACCESS_ALL,
+					      kernel_least_consent());
 		if (!channel || !mr || ibv_ext_watch_dmabuf_mr(mr, channel, mr) ||
 		    exporter_revoke(dev, fd, 5000, &result) ||
 		    ibv_ext_watch_dmabuf_mr(mr, channel, mr))

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include <infiniband/verbs_ext.h>
+
 #include "kernel.h"
 #include "test.h"
 
@@ -19,6 +21,11 @@ bool kernel_pins_by_consent(void)
 	return version() >= 7;
 }
 
+uint32_t kernel_least_consent(void)
+{
+	return kernel_pins_by_consent() ? IBV_EXT_DMABUF_PIN_ALLOW_REVOKE : 0;
+}
+
 bool kernel_reads_limits_strictly(void)
 {
 	return version() >= 7;
@@ -27,4 +34,14 @@ bool kernel_reads_limits_strictly(void)
 bool kernel_maps_huge_udmabufs(void)
 {
 	return version() >= 7;
+}
+
+bool kernel_maps_at_attach(void)
+{
+	return version() < 7;
+}
+
+bool kernel_waits_for_users_of_rxe(void)
+{
+	return version() < 7;
 }

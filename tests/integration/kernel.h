@@ -6,6 +6,7 @@
 #define KERNEL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Does a region that the exporter may revoke have a pin of its own, apart from the others of its
@@ -13,6 +14,21 @@
  * kind. Before, all are attached in the same way, and only one with a pin operation calls back.
  */
 bool kernel_pins_by_consent(void);
+
+/*
+ * With what flags a region over memory that the exporter may take back can be had: consent
+ * where that is asked for, none where it is taken back all the same.
+ */
+uint32_t kernel_least_consent(void);
+
+/*
+ * Who removes an rxe device or its driver waits until its users have ended. Since Linux 7.0
+ * what they have is destroyed under them.
+ */
+bool kernel_waits_for_users_of_rxe(void);
+
+/* 6.12's dma-buf maps a buffer for who attaches statically, and pins it for that. */
+bool kernel_maps_at_attach(void);
 
 /* Since Linux 7.0, limits of the rdma cgroup are a number or "max", with nothing after it. */
 bool kernel_reads_limits_strictly(void);

@@ -109,6 +109,8 @@ static int dt_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 		attach->peer2peer = false;
 	if (buf->flags & DMABUF_TEST_REQUIRE_P2P && !attach->peer2peer)
 		return -EOPNOTSUPP;
+	if (buf->mode == DMABUF_TEST_REVOKING && !dma_buf_attach_revocable(attach))
+		return -EOPNOTSUPP;
 	if (buf->flags & DMABUF_TEST_REQUIRE_DYNAMIC && !attach->importer_ops)
 		return -EOPNOTSUPP;
 
