@@ -116,21 +116,23 @@ static void test_failing_map(void **state)
 	struct test *t = *state;
 	struct ibv_ext_dmabuf_report report;
 	enum dmabuf_test_mode mode;
+	uint32_t flags;
 	int fd;
 
 	for (mode = DMABUF_TEST_STATIC; mode <= DMABUF_TEST_REVOKING; mode++) {
+		flags = needs_consent(mode) ? ALLOW_REVOKE : 0;
 		fd = create(&t->s, mode, 8 * PAGE);
 		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, DMABUF_TEST_ALWAYS, EIO, 0));
-		report = probe_part(t, fd, PAGE, PAGE, 0, 0);
+		report = probe_part(t, fd, PAGE, PAGE, 0, flags);
 		assert_errno(report.err, EIO, "probe");
 		assert_int_equal(report.reason, IBV_EXT_DMABUF_REASON_MAP_FAILED);
 		assert_idle(&t->s, fd);
-		assert_null(try_register_part(t, fd, PAGE, PAGE, 0, 0));
+		assert_null(try_register_part(t, fd, PAGE, PAGE, 0, flags));
 		assert_errno(errno, EIO, "registration");
 		assert_idle(&t->s, fd);
 
 		OK(exporter_behave(t->s.dev, fd, DMABUF_TEST_OP_MAP, 0, 0, 0));
-		check_region(t, fd, 8 * PAGE, 0);
+		check_region(t, fd, 8 * PAGE, flags);
 		close(fd);
 	}
 }

@@ -46,6 +46,8 @@ static void told_while_busy(struct test *t, enum dmabuf_test_memory memory, uint
 					.memory = memory,
 					.size = SIZE,
 				});
+	if (needs_consent(DMABUF_TEST_REVOKING))
+		pin_flags |= ALLOW_REVOKE;
 	mr = register_part(t, fd, 0, SIZE, 0, pin_flags);
 	check_told(fd, pin_flags & REQUIRE_P2P ? placement : "unknown");
 	mr_info(mr);

@@ -71,16 +71,17 @@ static void check_where(struct test *t, int fd, unsigned int first, unsigned int
 
 /* The probe and the registration fail, and leave nothing. */
 static void check_not_p2p(struct test *t, int fd, unsigned int first, unsigned int pages,
-			  enum ibv_ext_dmabuf_reason reason)
+			  uint32_t consent, enum ibv_ext_dmabuf_reason reason)
 {
+	uint32_t flags = REQUIRE_P2P | consent;
 	struct ibv_ext_dmabuf_report report;
 	struct usage usage;
 
 	usage_read(&usage);
-	report = probe_part(t, fd, first * PAGE, pages * PAGE, 0, REQUIRE_P2P);
+	report = probe_part(t, fd, first * PAGE, pages * PAGE, 0, flags);
 	assert_errno(report.err, EOPNOTSUPP, "probe");
 	assert_int_equal(report.reason, reason);
-	assert_null(try_register_part(t, fd, first * PAGE, pages * PAGE, 0, REQUIRE_P2P));
+	assert_null(try_register_part(t, fd, first * PAGE, pages * PAGE, 0, flags));
 	assert_errno(errno, EOPNOTSUPP, "registration");
 	assert_usage(&usage, "after a refusal");
 }
@@ -89,12 +90,14 @@ static void test_system(void **state)
 {
 	struct test *t = *state;
 	enum dmabuf_test_mode mode;
+	uint32_t flags;
 	int fd;
 
 	for (mode = DMABUF_TEST_STATIC; mode <= DMABUF_TEST_REVOKING; mode++) {
 		fd = create_in(t, mode, DMABUF_TEST_SYSTEM, 0);
-		check_where(t, fd, 1, PAGES - 2, 0, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
-		check_not_p2p(t, fd, 0, 1, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+		flags = needs_consent(mode) ? ALLOW_REVOKE : 0;
+		check_where(t, fd, 1, PAGES - 2, flags, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
+		check_not_p2p(t, fd, 0, 1, flags, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 		assert_idle(&t->s, fd);
 		close(fd);
 	}
@@ -108,8 +111,8 @@ static void test_others_exporters(void **state)
 	if (dmabuf_alloc_udmabuf(&udmabuf, SIZE, 0) ||
 	    dmabuf_alloc_heap(&heap, "system", SIZE, O_RDWR))
 		fail_msg("%s", dmabuf_error());
-	check_not_p2p(t, udmabuf.fd, 0, PAGES, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
-	check_not_p2p(t, heap.fd, 0, PAGES, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, udmabuf.fd, 0, PAGES, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, heap.fd, 0, PAGES, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	dmabuf_free(&udmabuf);
 	dmabuf_free(&heap);
 }
@@ -120,14 +123,16 @@ static void test_device(void **state)
 						       DMABUF_TEST_REVOKING };
 	struct test *t = *state;
 	unsigned int i;
+	uint32_t flags;
 	int fd;
 
 	if (!have_device_memory(&t->s))
 		skip_because("no device memory");
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		flags = needs_consent(modes[i]) ? ALLOW_REVOKE : 0;
 		fd = create_in(t, modes[i], DMABUF_TEST_DEVICE_MEMORY, 0);
-		check_where(t, fd, 0, PAGES, 0, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
-		check_where(t, fd, 3, 5, REQUIRE_P2P, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
+		check_where(t, fd, 0, PAGES, flags, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
+		check_where(t, fd, 3, 5, REQUIRE_P2P | flags, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
 		close(fd);
 	}
 }
@@ -144,14 +149,14 @@ static void test_mixed(void **state)
 	check_where(t, fd, 0, PAGES, 0, IBV_EXT_DMABUF_PLACEMENT_MIXED);
 	check_where(t, fd, 0, PAGES / 2, 0, IBV_EXT_DMABUF_PLACEMENT_SYSTEM);
 	check_where(t, fd, PAGES / 2, PAGES / 2, REQUIRE_P2P, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
-	check_not_p2p(t, fd, 0, PAGES, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
-	check_not_p2p(t, fd, PAGES / 2 - 1, 2, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, fd, 0, PAGES, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, fd, PAGES / 2 - 1, 2, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 
 	/* Each region for itself, also while they share a pin */
 	whole = register_part(t, fd, 0, SIZE, 0, 0);
 	part = register_part(t, fd, SIZE / 2, SIZE / 2, 0, REQUIRE_P2P);
 	assert_users(t, fd, 1, 1);
-	check_not_p2p(t, fd, SIZE / PAGE / 2 - 1, 1, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, fd, SIZE / PAGE / 2 - 1, 1, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	assert_int_equal(mr_info(part).placement, IBV_EXT_DMABUF_PLACEMENT_DEVICE);
 	assert_int_equal(mr_info(whole).placement, IBV_EXT_DMABUF_PLACEMENT_MIXED);
 	OK(ibv_dereg_mr(whole));
@@ -174,7 +179,7 @@ static void test_no_path(void **state)
 			 IBV_EXT_DMABUF_REASON_NO_P2P_PATH :
 			 IBV_EXT_DMABUF_REASON_NO_P2P_KERNEL;
 	fd = create_in(t, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, DMABUF_TEST_CLEAR_P2P);
-	check_not_p2p(t, fd, 0, PAGES, reason);
+	check_not_p2p(t, fd, 0, PAGES, 0, reason);
 	c = counters(&t->s, fd);
 	assert_int_equal(c.memory, DMABUF_TEST_DEVICE_MEMORY);
 	assert_int_equal(c.count[DMABUF_TEST_PINS], 0);
@@ -192,7 +197,7 @@ static void test_migration(void **state)
 	if (!have_device_memory(&t->s))
 		skip_because("no device memory");
 	fd = create_in(t, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, 0);
-	check_not_p2p(t, fd, 0, PAGES, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
+	check_not_p2p(t, fd, 0, PAGES, 0, IBV_EXT_DMABUF_REASON_IN_SYSTEM_MEMORY);
 	close(fd);
 
 	fd = create_in(t, DMABUF_TEST_MIGRATING, DMABUF_TEST_DEVICE_MEMORY, DMABUF_TEST_KEEP_P2P);
