@@ -107,7 +107,7 @@ in_builder()
 	fi
 	# shellcheck source=tests/packages/tree.sh
 	. "$repo/tests/packages/tree.sh"
-	[ -e "$root.packages" ] || "$tools/make-builder" "${debian_suite%-*}" >&2 || return
+	"$tools/make-builder" "${debian_suite%-*}" >&2 || return
 	in_tree_with "$repo" "$root" "$@"
 }
 
