@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "vfio_device.h"
 
 /* Of Linux 6.19, which the distribution's headers are older than */
@@ -51,18 +52,6 @@ static int read_text(char *text, size_t size, const char *device, const char *fi
 	return 0;
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = errno;
-	close(fd);
-	return err;
-}
-
 /* "0000:00:05.0"; stays valid. NULL: none */
 static const char *find_ivshmem(void)
 {
@@ -94,14 +83,14 @@ int vfio_bind_device(const char **address)
 	if (!*address)
 		return ENODEV;
 	snprintf(path, sizeof(path), DEVICES "/%s/driver_override", *address);
-	err = write_text(path, "vfio-pci");
+	err = file_write(path, "vfio-pci");
 	if (err)
 		return err;
 	snprintf(path, sizeof(path), DEVICES "/%s/driver/unbind", *address);
-	err = write_text(path, *address);
+	err = file_write(path, *address);
 	if (err && err != ENOENT)
 		return err;
-	return write_text("/sys/bus/pci/drivers_probe", *address);
+	return file_write("/sys/bus/pci/drivers_probe", *address);
 }
 
 /* The number of the IOMMU group is the name that a link ends in. */
