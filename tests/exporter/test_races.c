@@ -453,6 +453,18 @@ static pid_t start_holder(int fd)
 	return pid;
 }
 
+static void end_holder(pid_t holder, enum end end)
+{
+	int status;
+
+	if (end == END_KILLED)
+		assert_int_equal(kill(holder, SIGKILL), 0);
+	else
+		progress->stop = true;
+	assert_int_equal(waitpid(holder, &status, 0), holder);
+	check_end(status, end == END_KILLED);
+}
+
 /* The device goes at once, with what its users have of it; their exporter has its memory back. */
 static void test_removal_under_users(void **state)
 {
@@ -460,7 +472,7 @@ static void test_removal_under_users(void **state)
 	struct usage before;
 	char netdev[32];
 	enum end end;
-	int fd, status, driver;
+	int fd, driver;
 	pid_t holder;
 
 	if (kernel_waits_for_users_of_rxe())
@@ -479,12 +491,7 @@ static void test_removal_under_users(void **state)
 			assert_idle(s, fd);
 			take_back(s, fd);
 			OK(exporter_unrevoke(s->dev, fd));
-			if (end == END_KILLED)
-				assert_int_equal(kill(holder, SIGKILL), 0);
-			else
-				progress->stop = true;
-			assert_int_equal(waitpid(holder, &status, 0), holder);
-			check_end(status, end == END_KILLED);
+			end_holder(holder, end);
 			if (driver)
 				assert_int_equal(system("modprobe rdma_rxe"), 0);
 			link_add(netdev);
@@ -502,7 +509,7 @@ static void test_device_removal_with_dead_regions(void **state)
 	struct usage before;
 	char netdev[32];
 	enum end end;
-	int fd, status;
+	int fd;
 
 	link_netdev(netdev, sizeof(netdev));
 	fd = create(s, DMABUF_TEST_REVOKING, SIZE);
@@ -514,12 +521,7 @@ static void test_device_removal_with_dead_regions(void **state)
 		/* A dead region is not brought back by this, and is not in the way. */
 		OK(exporter_unrevoke(s->dev, fd));
 		take_back(s, fd);
-		if (end == END_KILLED)
-			assert_int_equal(kill(holder, SIGKILL), 0);
-		else
-			progress->stop = true;
-		assert_int_equal(waitpid(holder, &status, 0), holder);
-		check_end(status, end == END_KILLED);
+		end_holder(holder, end);
 		link_wait_for_delete(delete);
 		assert_idle(s, fd);
 		link_add(netdev);
