@@ -92,10 +92,13 @@ class _Pair:
                               f'completion status {completion.status}')
         return completion
 
+    def _send_wr(self, opcode, sge):
+        return SendWR(wr_id=next(self.names), opcode=opcode, num_sge=1,
+                      sg=[make_sge(*sge)])
+
     def post(self, side, opcode, sge, remote=None, atomic=None):
         """Post one work request; sge is (mr, offset in it, length)."""
-        wr = SendWR(wr_id=next(self.names), opcode=opcode, num_sge=1,
-                    sg=[make_sge(*sge)])
+        wr = self._send_wr(opcode, sge)
         if atomic is not None:
             wr.set_wr_atomic(*remote, *atomic)
         elif remote is not None:
@@ -209,7 +212,6 @@ class UdPair(_Pair):
         return self._make(QP, self.case.pd, init)
 
     def post(self, side, opcode, sge, remote=None, atomic=None):
-        wr = SendWR(wr_id=next(self.names), opcode=opcode, num_sge=1,
-                    sg=[make_sge(*sge)])
+        wr = self._send_wr(opcode, sge)
         wr.set_wr_ud(self.ah, self.qps[1 - side].qp_num, self.QKEY)
         self.qps[side].post_send(wr)
